@@ -1,0 +1,218 @@
+"""Frozen descriptions of a network and of a training run, with presets, to and from plain dicts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, TypeVar
+
+from most_sketch.errors import InputError, WeightsError
+
+FEATURE_STRIDE = 4
+"""Photo pixels per feature: both encoders work down to a quarter of the resolution."""
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The shape of a MOST-Net; rides in the metadata of every weights file.
+
+    The defaults are our preset. `MODEL_PRESETS["paper"]` follows the letter of the paper.
+    """
+
+    styles: tuple[str, ...] = ("pencil",)
+    """Names of the memories, one for each drawing style. The first is the default style."""
+    channels: int = 128
+    """Width c of photo and sketch features."""
+    stem_channels: int = 64
+    """Width of the encoders' first convolution and of the decoder's last stage."""
+    stem_stride: int = 2
+    """Stride of the encoders' first convolution, 1 or 2.
+    Departure: 2, with a pixel-shuffle last step in the decoder; half of the paper-sized network's
+    time would go into its full-resolution layers."""
+    encoder_blocks: int = 2
+    """Residual blocks of each encoder at the feature resolution."""
+    slots: int = 256
+    """Key-value pairs K in each style's memory."""
+    temperature: float = 0.05
+    """Softmax temperature of attentive reading and memory refinement.
+    Departure: with the paper's raw cosines (temperature 1) the read is nearly the mean of all values:
+    simulated with K = 512, c = 256 its spatial variation is 0.4% of the values' own."""
+    aligned_start: bool = True
+    """Start the slots with photo and sketch features of the same place (paper: at random)."""
+    injection_blocks: int = 3
+    """Style-injection residual blocks."""
+    injection_channels: int = 64
+    """Hidden width between the style map and its gamma and beta."""
+    decoder_blocks: int = 1
+    """Residual blocks of the decoder before each upsampling."""
+    skip: bool = True
+    """Hand the photo encoder's first features to the decoder's last stage.
+    The paper calls its backbone similar to U-Net; without it eyes and glasses blur."""
+
+    def __post_init__(self) -> None:
+        if not self.styles or len(set(self.styles)) != len(self.styles):
+            raise ValueError(f"styles must be one or more different names, not {self.styles}")
+        if self.stem_stride not in (1, 2):
+            raise ValueError(f"stem_stride must be 1 or 2, not {self.stem_stride}")
+        if self.temperature <= 0:
+            raise ValueError(f"temperature must be positive, not {self.temperature}")
+        for name in ("channels", "stem_channels", "slots", "injection_channels"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+        for name in ("encoder_blocks", "injection_blocks", "decoder_blocks"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must not be negative, not {getattr(self, name)}")
+
+
+MODEL_PRESETS: dict[str, ModelConfig] = {
+    "ours": ModelConfig(),
+    "paper": ModelConfig(
+        channels=256,
+        stem_stride=1,
+        encoder_blocks=3,
+        slots=512,
+        temperature=1.0,
+        aligned_start=False,
+        injection_channels=128,
+        decoder_blocks=2,
+        skip=False,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """The lambdas of the full objective. Paper: Eq. 16 and section IV-A."""
+
+    adversarial: float = 1.0
+    reconstruction: float = 200.0
+    style: float = 40.0
+    content: float = 40.0
+    memory_refinement: float = 10.0
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """All that decides a training run besides the network and the data; rides in the training state.
+
+    The defaults are our preset. `TRAIN_PRESETS["paper"]` has the paper's optimiser settings.
+    """
+
+    steps: int = 3000
+    batch_size: int = 4
+    seed: int = 0
+    generator_rate: float = 4e-4
+    discriminator_rate: float = 2e-4
+    """Departure: with few steps the paper's .001 lets the discriminator win at once."""
+    betas: tuple[float, float] = (0.5, 0.999)
+    decay_from: float = 0.5
+    """Share of the steps after which both learning rates fall linearly to zero; 1 keeps them constant."""
+    ema_decay: float = 0.998
+    memory_decay: float = 0.99
+    """Alpha of Eq. 6. Departure: the paper's .999 needs its 17,000 steps."""
+    reseed_after: int = 200
+    """Updates of its own style that a slot may go without a vote before it is started anew; 0 never."""
+    losses: LossWeights = LossWeights()
+    perceptual_crop: int | None = None
+    """Side of the random square on which the VGG losses are taken; None takes the whole frame.
+    The crop's expectation is the whole frame's loss, at a fraction of the time on a CPU."""
+    discriminator_channels: int = 64
+    """Width of the discriminator's first layer; the last has eight times as many."""
+    hold_out: int = 10
+    """Every n-th pair of each database is never trained on, but validated with; 0 trains on all."""
+    flip: bool = True
+    shift: int = 4
+    """Largest shift of photo and sketch together, in pixels."""
+    tone: float = 0.15
+    """Largest relative change of the photo's brightness, contrast and colour."""
+
+
+TRAIN_PRESETS: dict[str, TrainConfig] = {
+    "ours": TrainConfig(),
+    "paper": TrainConfig(
+        steps=17_000,
+        batch_size=16,
+        discriminator_rate=1e-3,
+        betas=(0.9, 0.999),
+        decay_from=1.0,
+        memory_decay=0.999,
+        reseed_after=0,
+    ),
+}
+
+Config = TypeVar("Config", ModelConfig, TrainConfig, LossWeights)
+
+
+def to_dict(config: ModelConfig | TrainConfig | LossWeights) -> dict[str, Any]:
+    """A plain dict that JSON can hold; `from_dict` is its inverse."""
+    return asdict(config)
+
+
+def from_dict(kind: type[Config], values: Mapping[str, Any]) -> Config:
+    """Build a config from a plain dict that may come from an untrusted file.
+
+    Missing fields take their defaults. Unknown fields and values of another type raise `WeightsError`.
+    """
+    known = {field.name: field.default for field in fields(kind)}
+    for name, value in values.items():
+        if name not in known:
+            raise WeightsError(f"unknown {kind.__name__} field {name!r}; written by a newer most-sketch?")
+    converted: dict[str, Any] = {}
+    for name, value in values.items():
+        default = known[name]
+        try:
+            converted[name] = _like(default, value)
+        except (TypeError, ValueError) as error:
+            raise WeightsError(f"{kind.__name__} field {name!r} has the unusable value {value!r}") from error
+    try:
+        return replace(kind(), **converted)
+    except (TypeError, ValueError) as error:
+        raise WeightsError(f"{kind.__name__}: {error}") from error
+
+
+def override(model: ModelConfig, train: TrainConfig, values: Mapping[str, Any]) -> tuple[ModelConfig, TrainConfig]:
+    """Change fields of a model, a training run or its loss weights by name, `styles` and `losses` apart.
+
+    No two of the three have a field of the same name. Raises `InputError` for an unknown name or a value
+    that does not fit.
+    """
+    kinds = {field.name: kind for kind in (ModelConfig, TrainConfig, LossWeights) for field in fields(kind)}
+    kinds = {name: kind for name, kind in kinds.items() if name not in ("styles", "losses")}
+    changes: dict[type, dict[str, Any]] = {ModelConfig: {}, TrainConfig: {}, LossWeights: {}}
+    for name, value in values.items():
+        if name not in kinds:
+            raise InputError(f"no setting is named {name!r}; there are {', '.join(sorted(kinds))}")
+        changes[kinds[name]][name] = value
+    try:
+        return (
+            from_dict(ModelConfig, to_dict(model) | changes[ModelConfig]),
+            from_dict(
+                TrainConfig,
+                to_dict(train) | changes[TrainConfig] | {"losses": to_dict(train.losses) | changes[LossWeights]},
+            ),
+        )
+    except WeightsError as error:
+        raise InputError(str(error)) from error
+
+
+def _like(default: object, value: Any) -> object:
+    """`value` as the type of `default`, without accepting anything that would change its meaning."""
+    if isinstance(default, LossWeights):
+        return from_dict(LossWeights, value)
+    if isinstance(default, tuple):
+        if not isinstance(value, list | tuple):
+            raise TypeError
+        return tuple(_like(default[0], item) for item in value)
+    if isinstance(default, bool) or isinstance(value, bool):
+        if type(default) is not type(value):
+            raise TypeError
+        return value
+    if default is None:
+        if value is not None and not isinstance(value, int):
+            raise TypeError
+        return value
+    if isinstance(default, float) and isinstance(value, int | float):
+        return float(value)
+    if not isinstance(value, type(default)):
+        raise TypeError
+    return value

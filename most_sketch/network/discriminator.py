@@ -1,0 +1,42 @@
+"""The conditional 70x70 PatchGAN discriminator. Paper: section III-A, "with the same setting in Pix2Pix"."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class PatchDiscriminator(nn.Module):
+    """Is each 70x70 patch of (photo, sketch) a real pair? Reference: Isola et al. 2017.
+
+    photo (B, 3, H, W) and sketch (B, 1, H, W) in [-1, 1], style (B,) index -> logits (B, 1, h, w).
+    With several styles it is told which by one-hot planes.
+    Departure: instance instead of batch normalisation, which are the same at Pix2Pix's batch of one.
+    """
+
+    def __init__(self, styles: int = 1, channels: int = 64) -> None:
+        super().__init__()
+        self.styles = styles
+        planes = styles if styles > 1 else 0
+        widths = [channels, 2 * channels, 4 * channels, 8 * channels]
+        layers: list[nn.Module] = [nn.Conv2d(4 + planes, widths[0], 4, 2, padding=1), nn.LeakyReLU(0.2)]
+        for width, wider in pairwise(widths):
+            stride = 1 if wider == widths[-1] else 2
+            layers += [
+                nn.Conv2d(width, wider, 4, stride, padding=1, bias=False),
+                nn.InstanceNorm2d(wider),
+                nn.LeakyReLU(0.2),
+            ]
+        layers.append(nn.Conv2d(widths[-1], 1, 4, padding=1))
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, photo: Tensor, sketch: Tensor, style: Tensor) -> Tensor:
+        seen = [photo, sketch]
+        if self.styles > 1:
+            planes = F.one_hot(style, self.styles).to(photo.dtype)[..., None, None]
+            seen.append(planes.expand(-1, -1, *photo.shape[-2:]))
+        logits: Tensor = self.layers(torch.cat(seen, dim=1))
+        return logits

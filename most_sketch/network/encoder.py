@@ -1,0 +1,36 @@
+"""Photo encoder PE and sketch encoder SE: one convolution, then residual blocks. Paper: section III-A."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from most_sketch.config import FEATURE_STRIDE, ModelConfig
+from most_sketch.network.layers import ResidualBlock
+
+
+class Encoder(nn.Module):
+    """Image to features at a quarter of the resolution; both encoders share this structure.
+
+    (B, channels_in, H, W) in [-1, 1], H and W multiples of 4 -> features (B, c, H / 4, W / 4) and the
+    stem's features (B, c_stem, H / stem_stride, W / stem_stride).
+    """
+
+    def __init__(self, channels_in: int, config: ModelConfig) -> None:
+        super().__init__()
+        width = config.stem_channels
+        self.stem = nn.Conv2d(channels_in, width, 7, config.stem_stride, padding=3, bias=False)
+        self.norm = nn.InstanceNorm2d(width, affine=True)
+        blocks: list[nn.Module] = []
+        stride = config.stem_stride
+        while stride < FEATURE_STRIDE:
+            stride *= 2
+            wider = config.channels if stride == FEATURE_STRIDE else min(2 * width, config.channels)
+            blocks.append(ResidualBlock(width, wider, stride=2))
+            width = wider
+        blocks += [ResidualBlock(width, width) for _ in range(config.encoder_blocks)]
+        self.blocks = nn.Sequential(*blocks)
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        stem = F.relu(self.norm(self.stem(image)))
+        return self.blocks(stem), stem

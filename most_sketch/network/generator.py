@@ -1,0 +1,102 @@
+"""The generator of MOST-Net, read bottom-up: decoder, then the whole network. Paper: Fig. 2 (a)."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from most_sketch.config import FEATURE_STRIDE, ModelConfig
+from most_sketch.network.encoder import Encoder
+from most_sketch.network.injection import StyleInjectionBlock
+from most_sketch.network.layers import ResidualBlock, UpsamplingBlock
+from most_sketch.network.memory import Memory
+
+
+def pad_to_stride(image: Tensor, stride: int = FEATURE_STRIDE) -> Tensor:
+    """Pad bottom and right evenly with top and left by replication, up to the next multiple of the stride.
+
+    (B, C, H, W) -> (B, C, H', W'). `crop_to` undoes it exactly.
+    """
+    height, width = image.shape[-2:]
+    down, across = -height % stride, -width % stride
+    return F.pad(image, (across // 2, across - across // 2, down // 2, down - down // 2), mode="replicate")
+
+
+def crop_to(image: Tensor, height: int, width: int) -> Tensor:
+    """Cut the middle out of a padded image. (B, C, H', W') -> (B, C, height, width)."""
+    top, left = (image.shape[-2] - height) // 2, (image.shape[-1] - width) // 2
+    return image[..., top : top + height, left : left + width]
+
+
+class Decoder(nn.Module):
+    """Residual blocks that double the resolution, then an output convolution. Paper: section III-A.
+
+    features (B, c, H / 4, W / 4) and the photo's stem features -> sketch (B, 1, H, W) in [-1, 1].
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        width, stride = config.channels, FEATURE_STRIDE
+        self.blocks = nn.Sequential(*(ResidualBlock(width, width) for _ in range(config.decoder_blocks)))
+        self.upsample = nn.ModuleList()
+        while stride > config.stem_stride:
+            stride //= 2
+            last = stride == config.stem_stride
+            narrower = config.stem_channels if last else max(width // 2, config.stem_channels)
+            self.upsample.append(UpsamplingBlock(width, narrower, config.stem_channels if last and config.skip else 0))
+            width = narrower
+        self.skip = config.skip
+        self.output = nn.Conv2d(width, config.stem_stride**2, 7, padding=3)
+        self.shuffle = nn.PixelShuffle(config.stem_stride)
+
+    def forward(self, features: Tensor, stem: Tensor) -> Tensor:
+        features = self.blocks(features)
+        *inner, last = self.upsample
+        for block in inner:
+            features = block(features)
+        features = last(features, stem if self.skip else None)
+        return torch.tanh(self.shuffle(self.output(features)))
+
+
+class Renderer(nn.Module):
+    """Style injection and decoder: all of the network that comes after the memory.
+
+    photo features (B, c, h, w), style map (B, c, h, w), photo stem -> sketch (B, 1, H, W) in [-1, 1].
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.injection = nn.ModuleList(
+            StyleInjectionBlock(config.channels, config.injection_channels) for _ in range(config.injection_blocks)
+        )
+        self.decoder = Decoder(config)
+
+    def forward(self, features: Tensor, style_map: Tensor, stem: Tensor) -> Tensor:
+        for block in self.injection:
+            features = block(features, style_map)
+        sketch: Tensor = self.decoder(features, stem)
+        return sketch
+
+
+class Generator(nn.Module):
+    """MOST-Net as it draws: photo encoder, memory, style injection, decoder. Paper: Fig. 2 (a), blue path.
+
+    The sketch encoder, which only training needs, is not part of it (see `training`).
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.photo_encoder = Encoder(3, config)
+        self.memory = Memory(
+            len(config.styles), config.slots, config.channels, config.temperature, config.aligned_start
+        )
+        self.renderer = Renderer(config)
+
+    def forward(self, photo: Tensor, style: Tensor) -> Tensor:
+        """Draw. photo (B, 3, H, W) RGB in [-1, 1] of any size, style (B,) index -> (B, 1, H, W) in [-1, 1]."""
+        height, width = photo.shape[-2:]
+        features, stem = self.photo_encoder(pad_to_stride(photo))
+        style_map = self.memory.read(features, style).to(features.dtype)
+        return crop_to(self.renderer(features, style_map, stem), height, width)

@@ -1,0 +1,52 @@
+"""The residual blocks that encoders and decoder are stacks of."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions with instance normalisation, and a shortcut.
+
+    (B, C_in, H, W) -> (B, C_out, H / stride, W / stride). H and W must be multiples of the stride.
+    """
+
+    def __init__(self, channels_in: int, channels_out: int, stride: int = 1) -> None:
+        super().__init__()
+        self.stride = stride
+        self.conv1 = nn.Conv2d(channels_in, channels_out, 3, stride, padding=1, bias=False)
+        self.norm1 = nn.InstanceNorm2d(channels_out, affine=True)
+        self.conv2 = nn.Conv2d(channels_out, channels_out, 3, padding=1, bias=False)
+        self.norm2 = nn.InstanceNorm2d(channels_out, affine=True)
+        same = channels_in == channels_out
+        self.shortcut = nn.Identity() if same else nn.Conv2d(channels_in, channels_out, 1, bias=False)
+
+    def forward(self, features: Tensor) -> Tensor:
+        shortcut = F.avg_pool2d(features, self.stride) if self.stride > 1 else features
+        hidden = F.relu(self.norm1(self.conv1(features)))
+        return F.relu(self.shortcut(shortcut) + self.norm2(self.conv2(hidden)))
+
+
+class UpsamplingBlock(nn.Module):
+    """A residual block that doubles the resolution; another feature map may join half-way.
+
+    (B, C_in, H, W), optionally with (B, C_skip, 2H, 2W) -> (B, C_out, 2H, 2W).
+    """
+
+    def __init__(self, channels_in: int, channels_out: int, skip_channels: int = 0) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels_in, channels_out, 3, padding=1, bias=False)
+        self.norm1 = nn.InstanceNorm2d(channels_out, affine=True)
+        self.conv2 = nn.Conv2d(channels_out + skip_channels, channels_out, 3, padding=1, bias=False)
+        self.norm2 = nn.InstanceNorm2d(channels_out, affine=True)
+        self.shortcut = nn.Conv2d(channels_in, channels_out, 1, bias=False)
+
+    def forward(self, features: Tensor, skip: Tensor | None = None) -> Tensor:
+        # The 1x1 shortcut commutes with nearest upsampling and costs a quarter before it.
+        shortcut = F.interpolate(self.shortcut(features), scale_factor=2.0, mode="nearest")
+        hidden = F.relu(self.norm1(self.conv1(F.interpolate(features, scale_factor=2.0, mode="nearest"))))
+        if skip is not None:
+            hidden = torch.cat([hidden, skip], dim=1)
+        return F.relu(shortcut + self.norm2(self.conv2(hidden)))

@@ -1,0 +1,134 @@
+"""The memory dictionary: pairs of photo feature and sketch feature, updated without gradients.
+
+Paper: section III-B, Eq. 1-9. Ours beyond the paper: one dictionary for each named style, all held in one
+tensor, so that a batch of mixed styles is updated and read at once.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def to_slots(features: Tensor) -> Tensor:
+    """Divide a feature map into its places. (B, C, H, W) -> (B, N, C) float32, N = H * W. Paper: Eq. 2-3."""
+    return features.flatten(2).transpose(1, 2).float()
+
+
+def similarity(features: Tensor, slots: Tensor) -> Tensor:
+    """Cosine of every feature with every slot. (B, N, C), (B, K, C) -> (B, N, K) in [-1, 1]. Paper: Eq. 4."""
+    return F.normalize(features, dim=-1) @ F.normalize(slots, dim=-1).transpose(1, 2)
+
+
+def assignment(features: Tensor, slots: Tensor, temperature: float) -> Tensor:
+    """Attention of every feature over the slots. (B, N, C), (B, K, C) -> (B, N, K), rows sum to 1.
+
+    Paper: Eq. 7, with a temperature on the cosine.
+    """
+    return (similarity(features, slots) / temperature).softmax(dim=-1)
+
+
+class Memory(nn.Module):
+    """S dictionaries of K key-value pairs. Always float32, never touched by gradients.
+
+    Keys (S, K, C) hold photo features, values (S, K, C) the sketch features of the same kind of place.
+    """
+
+    keys: Tensor
+    values: Tensor
+    started: Tensor
+    idle: Tensor
+
+    def __init__(self, styles: int, slots: int, channels: int, temperature: float, aligned_start: bool) -> None:
+        super().__init__()
+        self.temperature = temperature
+        self.register_buffer("keys", torch.randn(styles, slots, channels))
+        self.register_buffer("values", torch.randn(styles, slots, channels))
+        # Training state: which styles have left their random start, and for how many updates
+        # of its own style each slot has gone without a vote for its key.
+        self.register_buffer("started", torch.full((styles,), not aligned_start))
+        self.register_buffer("idle", torch.zeros(styles, slots, dtype=torch.long))
+
+    def read(self, queries: Tensor, style: Tensor) -> Tensor:
+        """Read the sketch feature for each photo feature. Paper: Eq. 7-9.
+
+        queries (B, C, H, W), style (B,) index of each image's memory -> (B, C, H, W) float32.
+        """
+        with torch.autocast(queries.device.type, enabled=False):
+            attention = assignment(to_slots(queries), self.keys[style], self.temperature)
+            read = attention @ self.values[style]  # (B, N, C)
+        return read.transpose(1, 2).reshape(queries.shape)
+
+    @torch.no_grad()
+    def update(
+        self,
+        photo_features: Tensor,
+        sketch_features: Tensor,
+        style: Tensor,
+        decay: float,
+        generator: torch.Generator | None = None,
+        reseed_after: int = 0,
+    ) -> int:
+        """Move the slots towards the features that picked them. Paper: Eq. 5-6.
+
+        Both features (B, C, H, W), style (B,). Keys follow the photo features, values the sketch features.
+        A slot without votes stays where it is; one whose key had none for `reseed_after` updates of its
+        style is started anew from a random place of this batch. Returns how many were.
+        """
+        photo, sketch = to_slots(photo_features), to_slots(sketch_features)
+        with torch.autocast(photo_features.device.type, enabled=False):
+            for index in sorted(set(style.tolist())):
+                if not self.started[index]:
+                    everything = torch.ones_like(self.idle[index], dtype=torch.bool)
+                    self._reseed(index, everything, photo[style == index], sketch[style == index], generator)
+                    self.started[index] = True
+            votes = _move(self.keys, photo, style, decay)
+            _move(self.values, sketch, style, decay)
+            present = torch.zeros_like(self.started).index_fill_(0, style, True)
+            self.idle.add_(present[:, None]).masked_fill_(votes > 0, 0)
+            reseeded = 0
+            if reseed_after:
+                dead = self.idle >= reseed_after
+                for index in dead.any(dim=1).nonzero().flatten().tolist():
+                    if not present[index]:
+                        continue
+                    self._reseed(index, dead[index], photo[style == index], sketch[style == index], generator)
+                    reseeded += int(dead[index].sum())
+        return reseeded
+
+    def _reseed(
+        self, index: int, slots: Tensor, photo: Tensor, sketch: Tensor, generator: torch.Generator | None
+    ) -> None:
+        """Set the masked slots (K,) of one style to pairs from random places of (B, N, C) features."""
+        photo, sketch = photo.flatten(0, 1), sketch.flatten(0, 1)
+        places = torch.randint(len(photo), (int(slots.sum()),), generator=generator).to(photo.device)
+        self.keys[index, slots] = photo[places]
+        self.values[index, slots] = sketch[places]
+        self.idle[index, slots] = 0
+
+    @torch.no_grad()
+    def usage(self, photo_features: Tensor, sketch_features: Tensor, style: Tensor) -> tuple[float, float]:
+        """How well the memory is used: (share of its style's slots that some photo feature picks, hard
+        disagreement rate: the share of places whose photo and sketch feature pick different slots)."""
+        keys = similarity(to_slots(photo_features), self.keys[style]).argmax(dim=-1)
+        values = similarity(to_slots(sketch_features), self.values[style]).argmax(dim=-1)
+        count = self.keys.shape[1]
+        used = set((keys + style[:, None] * count).flatten().tolist())
+        available = len(set(style.tolist())) * count
+        return len(used) / available, (keys != values).float().mean().item()
+
+
+def _move(slots: Tensor, features: Tensor, style: Tensor, decay: float) -> Tensor:
+    """Eq. 5-6 in place on slots (S, K, C), with features (B, N, C) of the styles (B,). Returns votes (S, K)."""
+    styles, count, channels = slots.shape
+    picked = similarity(features, slots[style]).argmax(dim=-1)  # (B, N), Eq. 5
+    flat = (picked + style[:, None] * count).flatten()
+    votes = torch.zeros(styles * count, device=slots.device)
+    votes.index_add_(0, flat, torch.ones_like(flat, dtype=votes.dtype))
+    sums = torch.zeros(styles * count, channels, device=slots.device).index_add_(0, flat, features.flatten(0, 1))
+    means = (sums / votes.clamp(min=1)[:, None]).view_as(slots)
+    votes = votes.view(styles, count)
+    # Only slots that were hit move: a slot with no votes must not fade towards zero.
+    slots.copy_(torch.where(votes[..., None] > 0, decay * slots + (1 - decay) * means, slots))
+    return votes

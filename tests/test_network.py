@@ -1,0 +1,96 @@
+"""Shapes, sizes and gradients of the whole network."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from most_sketch.config import MODEL_PRESETS, ModelConfig
+from most_sketch.network.discriminator import PatchDiscriminator
+from most_sketch.network.encoder import Encoder
+from most_sketch.network.generator import Generator, crop_to, pad_to_stride
+from most_sketch.network.injection import StyleInjection
+
+TINY = ModelConfig(channels=8, stem_channels=8, slots=8, injection_channels=8)
+
+
+@pytest.mark.parametrize("size", [(16, 16), (20, 36), (250, 200), (17, 23)])
+def test_any_size_is_drawn_at_its_own_size(size: tuple[int, int]) -> None:
+    sketch = Generator(TINY)(torch.zeros(2, 3, *size), torch.tensor([0, 0]))
+    assert sketch.shape == (2, 1, *size)
+    assert sketch.abs().max() <= 1
+
+
+@pytest.mark.parametrize("size", [(16, 16), (250, 200), (17, 23)])
+def test_padding_replicates_and_cropping_undoes_it(size: tuple[int, int]) -> None:
+    image = torch.rand(1, 3, *size)
+    padded = pad_to_stride(image)
+    assert padded.shape[-2] % 4 == 0
+    assert padded.shape[-1] % 4 == 0
+    assert torch.equal(crop_to(padded, *size), image)
+    assert torch.equal(padded[..., 0, 0], image[..., 0, 0])
+    assert torch.equal(padded[..., -1, -1], image[..., -1, -1])
+
+
+@pytest.mark.parametrize("stem_stride", [1, 2])
+@pytest.mark.parametrize("skip", [True, False])
+def test_features_are_at_a_quarter_whatever_the_stem(stem_stride: int, skip: bool) -> None:
+    config = ModelConfig(
+        channels=12, stem_channels=6, stem_stride=stem_stride, skip=skip, slots=4, injection_channels=4
+    )
+    features, stem = Encoder(3, config)(torch.zeros(1, 3, 32, 48))
+    assert features.shape == (1, 12, 8, 12)
+    assert stem.shape == (1, 6, 32 // stem_stride, 48 // stem_stride)
+    assert Generator(config)(torch.zeros(1, 3, 32, 48), torch.tensor([0])).shape == (1, 1, 32, 48)
+
+
+def test_paper_preset_has_the_papers_shapes() -> None:
+    config = MODEL_PRESETS["paper"]
+    with torch.device("meta"):
+        generator, sketch_encoder = Generator(config), Encoder(1, config)
+        photo_features, _ = generator.photo_encoder(torch.zeros(16, 3, 256, 256))
+        sketch_features, _ = sketch_encoder(torch.zeros(16, 1, 256, 256))
+        logits = PatchDiscriminator()(torch.zeros(16, 3, 256, 256), torch.zeros(16, 1, 256, 256), None)
+    assert photo_features.shape == sketch_features.shape == (16, 256, 64, 64)
+    assert generator.memory.keys.shape == generator.memory.values.shape == (1, 512, 256)
+    assert len(generator.renderer.injection) == 3
+    assert config.temperature == 1
+    assert logits.shape == (16, 1, 30, 30)  # Pix2Pix's 70x70 patches on 256x256
+
+
+def test_injection_without_style_is_plain_instance_normalisation() -> None:
+    injection = StyleInjection(4, 4)
+    torch.nn.init.zeros_(injection.modulation.weight)
+    torch.nn.init.zeros_(injection.modulation.bias)
+    injected = injection(torch.randn(2, 4, 8, 8) * 5 + 3, torch.randn(2, 4, 8, 8))
+    torch.testing.assert_close(injected.mean(dim=(2, 3)), torch.zeros(2, 4), atol=1e-5, rtol=0)
+    torch.testing.assert_close(injected.var(dim=(2, 3), unbiased=False), torch.ones(2, 4), atol=1e-3, rtol=0)
+
+
+def test_gamma_and_beta_scale_and_shift_each_pixel() -> None:
+    injection = StyleInjection(1, 1)
+    with torch.no_grad():
+        injection.hidden.weight.zero_()
+        injection.hidden.weight[0, 0, 1, 1] = 1
+        injection.hidden.bias.zero_()
+        injection.modulation.weight.zero_()
+        injection.modulation.weight[0, 0, 1, 1] = 2  # gamma = 2 * style
+        injection.modulation.weight[1, 0, 1, 1] = 3  # beta = 3 * style
+        injection.modulation.bias.zero_()
+    features, style = torch.randn(1, 1, 4, 4), torch.rand(1, 1, 4, 4)
+    torch.testing.assert_close(injection(features, style), injection.norm(features) * (1 + 2 * style) + 3 * style)
+
+
+def test_the_style_decides_the_drawing() -> None:
+    torch.manual_seed(0)
+    generator = Generator(ModelConfig(("pencil", "ink"), channels=8, stem_channels=8, slots=8, injection_channels=8))
+    photo = torch.rand(1, 3, 32, 32).expand(2, -1, -1, -1)
+    pencil, ink = generator(photo, torch.tensor([0, 1]))
+    assert not torch.allclose(pencil, ink, atol=1e-3)
+
+
+def test_discriminator_is_told_the_style() -> None:
+    torch.manual_seed(0)
+    judge = PatchDiscriminator(styles=2, channels=8)
+    photo, sketch = torch.rand(1, 3, 80, 80), torch.rand(1, 1, 80, 80)
+    assert not torch.equal(judge(photo, sketch, torch.tensor([0])), judge(photo, sketch, torch.tensor([1])))
