@@ -1,0 +1,236 @@
+"""Paired sets of photos and sketches: find the pairs, hold some out, augment, sample styles evenly.
+
+All randomness of a training sample is a function of the seed and the sample's number, so a resumed run sees
+exactly what an uninterrupted one would have seen.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+from torchvision.transforms.v2 import functional as TF
+
+from most_sketch.config import TrainConfig
+from most_sketch.errors import InputError
+from most_sketch.images import IMAGE_SUFFIXES, read_image, to_tensor
+
+VALIDATION_EVERY = 10
+
+Sample = tuple[Tensor, Tensor, int]
+"""Photo (3, H, W) and sketch (1, H, W), both in [-1, 1], and the index of the style."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A photo and the sketch that an artist drew of it."""
+
+    photo: Path
+    sketch: Path
+    database: str
+    """The folder that holds photos/ and sketches/, relative to the set's root."""
+
+    @property
+    def name(self) -> str:
+        return f"{self.database}/{self.photo.stem}"
+
+
+def find_pairs(root: Path) -> list[Pair]:
+    """All pairs of a paired set, sorted by database and name.
+
+    Wherever at or below `root` a folder named `photos` has a sibling named `sketches`, pictures of one name
+    are pairs. The names under which CUFS and CUFSF are handed out are understood too: folders `photo` and
+    `sketch`, `CUHK_training_cropped_photos` and `CUHK_training_cropped_sketches`; files `f-005-01` and
+    `F2-005-01-sz1`, FERET's `00001fb010_930831` and `00001`.
+
+    Raises `InputError` where there is no such folder, no picture in it, or a picture without its partner.
+    """
+    if not root.is_dir():
+        raise InputError(f"{root}: no such folder")
+    pairs: list[Pair] = []
+    for photos in sorted(path for path in (root, *root.rglob("*")) if path.is_dir()):
+        sketches = _sketches_beside(photos)
+        if sketches is not None:
+            database = photos.parent.relative_to(root).as_posix()
+            pairs += _match(photos, sketches, root.resolve().name if database == "." else database)
+    if not pairs:
+        raise InputError(
+            f"{root}: no pairs found; expected folders photos/ and sketches/ with pictures of the same names"
+        )
+    return pairs
+
+
+def hold_out(pairs: Sequence[Pair], every: int = VALIDATION_EVERY) -> tuple[list[Pair], list[Pair]]:
+    """Split pairs into (training, validation) by a fixed rule.
+
+    Of each database's pairs in order of their names, the first and every tenth after it are for validation;
+    `every` = 0 holds out none.
+    """
+    training: list[Pair] = []
+    validation: list[Pair] = []
+    for database in dict.fromkeys(pair.database for pair in pairs):
+        members = sorted((pair for pair in pairs if pair.database == database), key=lambda pair: pair.photo.stem)
+        for place, pair in enumerate(members):
+            (validation if every and place % every == 0 else training).append(pair)
+    return training, validation
+
+
+def load_pair(pair: Pair) -> tuple[Tensor, Tensor]:
+    """Decode a pair: photo (3, H, W) and sketch (1, H, W) in [-1, 1]. Raises `InputError` if sizes differ."""
+    photo, sketch = read_image(pair.photo), read_image(pair.sketch).convert("L")
+    if photo.size != sketch.size:
+        raise InputError(
+            f"{pair.name}: the photo has {photo.width} x {photo.height} pixels and "
+            f"the sketch {sketch.width} x {sketch.height}; pairs must match pixel by pixel"
+        )
+    return to_tensor(photo), to_tensor(sketch)
+
+
+class PairSet(Dataset[Sample]):
+    """The pairs of several styles, decoded once and kept in memory as bytes, augmented anew each time.
+
+    An item is asked for by (style, place, seed); the seed decides the augmentation.
+    Raises `InputError` unless all pairs have the size of the first.
+    """
+
+    def __init__(self, styles: Sequence[Sequence[Pair]], config: TrainConfig) -> None:
+        self.config = config
+        self.pictures = [[_as_bytes(load_pair(pair)) for pair in pairs] for pairs in styles]
+        self.size = self.pictures[0][0].shape[-2:]
+        for pairs, pictures in zip(styles, self.pictures, strict=True):
+            for pair, picture in zip(pairs, pictures, strict=True):
+                if picture.shape[-2:] != self.size:
+                    raise InputError(
+                        f"{pair.name}: {picture.shape[2]} x {picture.shape[1]} pixels, "
+                        f"unlike the first pair's {self.size[1]} x {self.size[0]}; bring all pairs to one frame"
+                    )
+
+    def __getitem__(self, item: tuple[int, int, int]) -> Sample:
+        style, place, seed = item
+        picture = self.pictures[style][place].float() / 127.5 - 1
+        photo, sketch = augment(picture[:3], picture[3:], self.config, torch.Generator().manual_seed(seed))
+        return photo, sketch, style
+
+    def sketches(self, count: int) -> Tensor:
+        """Some sketches of every style, (B, 1, H, W) in [-1, 1], at most `count` of each."""
+        pictures = [picture[3:] for style in self.pictures for picture in style[:count]]
+        return torch.stack(pictures).float() / 127.5 - 1
+
+
+def _as_bytes(pair: tuple[Tensor, Tensor]) -> Tensor:
+    """Photo and sketch in one (4, H, W) uint8 tensor."""
+    return ((torch.cat(pair) + 1) * 127.5).round().to(torch.uint8)
+
+
+def augment(photo: Tensor, sketch: Tensor, config: TrainConfig, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Flip and shift both, change the photo's tone. (3, H, W) and (1, H, W) in [-1, 1], returned alike."""
+    draw = torch.rand(6, generator=generator).tolist()
+    both = torch.cat([photo, sketch])
+    if config.flip and draw[0] < 0.5:
+        both = both.flip(-1)
+    if config.shift:
+        height, width = both.shape[1:]
+        across, down = (int(draw[i] * (2 * config.shift + 1)) for i in (1, 2))
+        padded = F.pad(both[None], (config.shift,) * 4, mode="replicate")[0]
+        both = padded[:, down : down + height, across : across + width]
+    photo, sketch = both[:3], both[3:]
+    if config.tone:
+        brightness, contrast, saturation = (1 + config.tone * (2 * draw[i] - 1) for i in (3, 4, 5))
+        light = TF.adjust_contrast(TF.adjust_brightness((photo + 1) / 2, brightness), contrast)
+        photo = TF.adjust_saturation(light, saturation) * 2 - 1
+    return photo, sketch
+
+
+class StyleSampler(Sampler[list[tuple[int, int, int]]]):
+    """Batches of (style, place, seed), from step `start` up to `config.steps`.
+
+    Styles take turns, so each is drawn equally often whatever its size; within a style every epoch is a new
+    permutation. Any sample can be computed from its number alone, which makes resuming exact.
+    """
+
+    def __init__(self, sizes: Sequence[int], config: TrainConfig, start: int = 0) -> None:
+        self.sizes = sizes
+        self.config = config
+        self.start = start
+        self._permutation = lru_cache(maxsize=2 * len(sizes))(self._shuffle)
+
+    def __len__(self) -> int:
+        return self.config.steps - self.start
+
+    def __iter__(self) -> Iterator[list[tuple[int, int, int]]]:
+        batch = self.config.batch_size
+        for step in range(self.start, self.config.steps):
+            yield [self.sample(number) for number in range(step * batch, (step + 1) * batch)]
+
+    def sample(self, number: int) -> tuple[int, int, int]:
+        """The (style, place, seed) of the sample with this number, counted from the run's first."""
+        drawn, style = divmod(number, len(self.sizes))
+        epoch, place = divmod(drawn, self.sizes[style])
+        return style, self._permutation(style, epoch)[place], seed_of(self.config.seed, 1, number)
+
+    def _shuffle(self, style: int, epoch: int) -> list[int]:
+        generator = torch.Generator().manual_seed(seed_of(self.config.seed, 2, style, epoch))
+        order: list[int] = torch.randperm(self.sizes[style], generator=generator).tolist()
+        return order
+
+
+def seed_of(*parts: int) -> int:
+    """One well-mixed 63-bit seed from several small numbers."""
+    mixed = 0x9E3779B97F4A7C15
+    for part in parts:
+        mixed = ((mixed ^ (part + 1)) * 0xBF58476D1CE4E5B9) % 2**64
+        mixed ^= mixed >> 31
+    return mixed >> 1
+
+
+def _sketches_beside(photos: Path) -> Path | None:
+    """The folder of sketches that belongs to a folder of photos, or None if `photos` is no such folder."""
+    name = photos.name.lower()
+    if "photo" not in name:
+        return None
+    wanted = name.replace("photos", "sketches").replace("photo", "sketch")
+    return next((path for path in photos.parent.iterdir() if path.name.lower() == wanted and path.is_dir()), None)
+
+
+def _match(photos: Path, sketches: Path, database: str) -> list[Pair]:
+    """Pairs of equal names, else of equal subjects. Raises `InputError` with the names that stay alone."""
+    photo_of, sketch_of = _pictures(photos, str.lower), _pictures(sketches, str.lower)
+    if photo_of.keys() != sketch_of.keys():
+        photo_of, sketch_of = _pictures(photos, _subject), _pictures(sketches, _subject)
+    alone = [str(photo_of[key]) for key in sorted(photo_of.keys() - sketch_of.keys())]
+    alone += [str(sketch_of[key]) for key in sorted(sketch_of.keys() - photo_of.keys())]
+    if alone:
+        more = f" and {len(alone) - 5} more" if len(alone) > 5 else ""
+        raise InputError(f"without a partner of the same name: {', '.join(alone[:5])}{more}")
+    return [Pair(photo_of[key], sketch_of[key], database) for key in sorted(photo_of)]
+
+
+def _pictures(folder: Path, key_of: Callable[[str], str]) -> dict[str, Path]:
+    """The pictures of a folder by the key of their stem. Raises `InputError` if two share one."""
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() not in IMAGE_SUFFIXES or path.name.startswith("."):
+            continue
+        key = key_of(path.stem)
+        if key in found:
+            raise InputError(f"{found[key]} and {path.name}: two pictures for one name; keep one")
+        found[key] = path
+    return found
+
+
+def _subject(stem: str) -> str:
+    """What identifies the person in the file names of CUFS and CUFSF.
+
+    CUHK: photo `f-005-01`, sketch `F2-005-01-sz1`. CUFSF: FERET's `00001fb010_930831` or just `00001`.
+    """
+    stem = re.sub(r"-sz\d*$", "", stem.lower())
+    if feret := re.fullmatch(r"(\d{5})([a-z]{2}\d{3}.*)?", stem):
+        return feret[1]
+    return re.sub(r"^([fm])2-", r"\1-", stem)

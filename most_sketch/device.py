@@ -1,0 +1,46 @@
+"""Where and how precisely to compute: the one place that decides what `auto` means."""
+
+from __future__ import annotations
+
+import torch
+
+from most_sketch.errors import InputError
+
+
+def resolve_device(name: str) -> torch.device:
+    """`auto` (CUDA where there is one, else MPS, else CPU), `cpu`, `cuda`, `cuda:N` or `mps`. Raises `InputError`."""
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise InputError(f"unknown device {name!r}; use auto, cpu, cuda or mps") from error
+    if device.type not in ("cpu", "cuda", "mps"):
+        raise InputError(f"device {name!r} is not supported; use auto, cpu, cuda or mps")
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise InputError("no CUDA device is available here; use --device cpu")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise InputError(f"no device {name!r}: there are {torch.cuda.device_count()} CUDA devices, counted from 0")
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise InputError("no MPS device is available here; use --device cpu")
+    return device
+
+
+def resolve_precision(name: str, device: torch.device) -> torch.dtype:
+    """`fp32`, `bf16`, or `auto`: bfloat16 where the hardware multiplies it fast, else float32."""
+    if name == "auto":
+        return torch.bfloat16 if _fast_bfloat16(device) else torch.float32
+    try:
+        return {"fp32": torch.float32, "bf16": torch.bfloat16}[name]
+    except KeyError:
+        raise InputError(f"unknown precision {name!r}; use auto, fp32 or bf16") from None
+
+
+def _fast_bfloat16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device)[0] >= 8
+    # Without AMX a CPU converts to float32 and back. Older torch cannot tell.
+    amx = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    return device.type == "cpu" and bool(amx())

@@ -1,0 +1,167 @@
+"""Read and write pictures safely; between Pillow images and tensors."""
+
+from __future__ import annotations
+
+import io
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+
+from most_sketch.errors import InputError
+
+IMAGE_SUFFIXES = frozenset(
+    {".avif", ".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+)
+"""File name endings, in lower case, that count as pictures when a folder is searched."""
+
+READ_FORMATS = frozenset(
+    {"AVIF", "BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "MPO", "PCX", "PNG", "PPM", "QOI", "SGI", "TGA", "TIFF"}
+    | {"WEBP", "XBM"}
+)
+"""Pillow's formats that are read, whatever a file's name. Others can start programs (EPS) or only hold drawings."""
+
+WRITE_FORMATS = {
+    ".png": "PNG",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".webp": "WEBP",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+}
+"""File name endings that a sketch can be saved under, and Pillow's format for each."""
+
+MAX_PIXELS = 100_000_000
+"""Larger pictures are refused before they are decoded."""
+
+
+def read_image(path: Path) -> Image.Image:
+    """Read a picture as a person sees it: EXIF orientation applied, mode RGB, transparency over white.
+
+    Raises `InputError` for what is missing, not a picture, damaged or larger than `MAX_PIXELS`.
+    """
+    try:
+        if path.is_dir():
+            raise InputError(f"{path}: is a folder, not a picture")
+        if not path.exists():
+            missing = "a link that leads nowhere" if path.is_symlink() else "no such file"
+            raise InputError(f"{path}: {missing}")
+        # Opening a FIFO would wait for a writer for ever.
+        if not path.is_file():
+            raise InputError(f"{path}: not a regular file")
+        with path.open("rb") as file:
+            return decode_image(file, str(path))
+    except PermissionError as error:
+        raise InputError(f"{path}: no permission to read it") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except (RuntimeError, ValueError) as error:
+        # pathlib, for a loop of links and for a null character in a name.
+        raise InputError(f"{str(path)!r}: not the name of a file ({error})") from error
+
+
+def decode_image(file: IO[bytes], name: str) -> Image.Image:
+    """Decode the picture in an open file, as `read_image` does; `name` is what errors call it."""
+    if not file.read(1):
+        raise InputError(f"{name}: empty file")
+    file.seek(0)
+    Image.init()
+    try:
+        with Image.open(file, formats=sorted(READ_FORMATS & Image.OPEN.keys())) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise InputError(
+                    f"{name}: {image.width} x {image.height} pixels are more than the "
+                    f"{MAX_PIXELS // 1_000_000} million that are accepted; make it smaller first"
+                )
+            return flatten(ImageOps.exif_transpose(image))
+    except InputError:
+        raise
+    except UnidentifiedImageError as error:
+        raise InputError(f"{name}: not a picture that can be read") from error
+    except Image.DecompressionBombError as error:
+        raise InputError(f"{name}: too many pixels; make it smaller first") from error
+    except Exception as error:
+        # Damaged files make Pillow's decoders raise almost anything: SyntaxError, struct.error, TypeError, ...
+        raise InputError(f"{name}: damaged picture ({error or type(error).__name__})") from error
+
+
+def flatten(image: Image.Image) -> Image.Image:
+    """Any mode to RGB: transparency over white, 16-bit greys scaled to 8 bits."""
+    if image.mode.startswith("I") or image.mode == "F":
+        image = _to_grey(image)
+    if image.has_transparency_data:
+        rgba = image.convert("RGBA")
+        white = Image.new("RGBA", rgba.size, "white")
+        return Image.alpha_composite(white, rgba).convert("RGB")
+    return image.convert("RGB")
+
+
+def _to_grey(image: Image.Image) -> Image.Image:
+    """A picture of integers or floats, one a pixel, as mode L. White is 65535, or 255 or 1 where no pixel is more."""
+    values = np.nan_to_num(np.asarray(image, dtype=np.float32))
+    brightest = values.max(initial=0)
+    if image.mode.startswith("I;16") or brightest > 255:
+        white = 65535.0
+    else:
+        white = 1.0 if image.mode == "F" and brightest <= 1 else 255.0
+    return Image.fromarray((values * (255 / white)).clip(0, 255).round().astype(np.uint8))
+
+
+def encode_image(image: Image.Image, suffix: str, quality: int = 90) -> bytes:
+    """A picture as a file of the format that `suffix` names, a key of `WRITE_FORMATS`.
+
+    `quality`, 1 to 100, is for JPEG and WebP; PNG and TIFF lose nothing.
+    """
+    format_ = WRITE_FORMATS[suffix]
+    buffer = io.BytesIO()
+    if format_ in ("JPEG", "WEBP"):
+        image.save(buffer, format_, quality=quality)
+    else:
+        image.save(buffer, format_, **({"compression": "tiff_adobe_deflate"} if format_ == "TIFF" else {}))
+    return buffer.getvalue()
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file in full or not at all. Raises `InputError` that says why it could not be written."""
+    try:
+        with atomic_write(path) as file:
+            file.write(data)
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: there is no folder {path.parent}; create it first") from error
+    except PermissionError as error:
+        raise InputError(f"{path}: no permission to write it; choose another folder with -o") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror or error})") from error
+
+
+def to_tensor(image: Image.Image) -> Tensor:
+    """An RGB or L picture as (C, H, W) float32 in [-1, 1]."""
+    pixels = torch.from_numpy(np.array(image, dtype=np.float32)) / 127.5 - 1
+    return pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1).contiguous()
+
+
+def to_image(sketch: Tensor) -> Image.Image:
+    """A sketch (1, H, W) in [-1, 1] as an 8-bit grey picture."""
+    grey = ((sketch[0].detach().float().cpu() + 1) * 127.5).round().clamp(0, 255)
+    return Image.fromarray(grey.to(torch.uint8).numpy())
+
+
+@contextmanager
+def atomic_write(path: Path) -> Iterator[IO[bytes]]:
+    """Write a file in full or not at all: beside the target under another name, then renamed."""
+    # Not `tempfile`: its files are private, and the umask that a new file should have cannot be read safely in threads.
+    temporary = path.parent / f".most-sketch-{secrets.token_hex(8)}.part"
+    try:
+        with temporary.open("xb") as file:
+            yield file
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

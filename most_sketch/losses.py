@@ -1,0 +1,53 @@
+"""The five losses of the paper, one function an equation. Paper: section III-C, Eq. 10-16."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from most_sketch.network.memory import Memory, assignment, to_slots
+
+
+def adversarial_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """What the discriminator minimises, with Pix2Pix's half weight. Patch logits (B, 1, h, w). Paper: Eq. 10."""
+    ones, zeros = torch.ones_like(real), torch.zeros_like(fake)
+    return 0.5 * (F.binary_cross_entropy_with_logits(real, ones) + F.binary_cross_entropy_with_logits(fake, zeros))
+
+
+def adversarial_generator(fake: Tensor) -> Tensor:
+    """What the generator minimises: the non-saturating form of Eq. 10, as in Pix2Pix. Logits (B, 1, h, w)."""
+    return F.binary_cross_entropy_with_logits(fake, torch.ones_like(fake))
+
+
+def reconstruction(sketch: Tensor, target: Tensor) -> Tensor:
+    """Mean absolute difference of sketches (B, 1, H, W) in [-1, 1]. Paper: Eq. 11."""
+    return F.l1_loss(sketch, target)
+
+
+def style(sketch: Sequence[Tensor], target: Sequence[Tensor]) -> Tensor:
+    """Mean squared difference of VGG features after pool1 and pool2, summed. Paper: Eq. 12."""
+    return torch.stack([F.mse_loss(ours, theirs) for ours, theirs in zip(sketch, target, strict=True)]).sum()
+
+
+def content(sketch: Tensor, target: Tensor) -> Tensor:
+    """Mean squared difference of VGG features after pool4.
+
+    Paper: Eq. 13. The text compares with the photo, the equation with the target sketch; we follow the equation.
+    """
+    return F.mse_loss(sketch, target)
+
+
+def memory_refinement(photo_features: Tensor, sketch_features: Tensor, memory: Memory, style_index: Tensor) -> Tensor:
+    """Photo and sketch feature of one place should pick the same slot. Paper: Eq. 14-15.
+
+    Both features (B, C, H, W), style_index (B,) -> L1 distance of their assignments in [0, 2], mean over places.
+    Departure: soft assignments; the paper's tables of argmax carry no gradient, and without this one the
+    sketch encoder would receive none at all.
+    """
+    with torch.autocast(photo_features.device.type, enabled=False):
+        keys = assignment(to_slots(photo_features), memory.keys[style_index], memory.temperature)
+        values = assignment(to_slots(sketch_features), memory.values[style_index], memory.temperature)
+        return (keys - values).abs().sum(dim=-1).mean()

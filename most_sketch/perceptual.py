@@ -1,0 +1,87 @@
+"""The frozen VGG that the style and content losses look through. Paper: section III-C3."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torchvision.models import VGG19_Weights, vgg16, vgg19
+
+from most_sketch.errors import InputError, WeightsError
+
+LAYERS = ("pool1", "pool2", "pool4")
+VGG19_ONLY = "16.weight"
+"""conv3_4, which VGG-16 does not have, tells the two apart in a file of torchvision's names."""
+
+
+class PerceptualBackbone(nn.Module):
+    """VGG features of sketches after pool1, pool2 and pool4, each divided by its own scale.
+
+    sketch (B, 1, H, W) in [-1, 1] -> three maps at 1/2, 1/4 and 1/16 of the resolution.
+    Departure: the scale, the layer's mean activation on real sketches, lets the loss weights mean the same
+    with any backbone; raw activations of the original VGG-16 are some hundred times larger.
+    """
+
+    scales: Tensor
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, features: nn.Sequential) -> None:
+        super().__init__()
+        pools = [place for place, layer in enumerate(features) if isinstance(layer, nn.MaxPool2d)]
+        first, second, _, fourth = pools[:4]
+        self.to_pool1 = features[: first + 1]
+        self.to_pool2 = features[first + 1 : second + 1]
+        self.to_pool4 = features[second + 1 : fourth + 1]
+        self.register_buffer("scales", torch.ones(len(LAYERS)))
+        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1))
+        self.eval().requires_grad_(False)
+
+    def forward(self, sketch: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        pool1 = self.to_pool1(((sketch + 1) / 2 - self.mean) / self.std)
+        pool2 = self.to_pool2(pool1)
+        pool4 = self.to_pool4(pool2)
+        return pool1 / self.scales[0], pool2 / self.scales[1], pool4 / self.scales[2]
+
+    @torch.no_grad()
+    def calibrate(self, sketches: Tensor) -> None:
+        """Set each layer's scale to its mean activation on real sketches (B, 1, H, W) in [-1, 1]."""
+        self.scales.fill_(1)
+        self.scales.copy_(torch.stack([layer.float().mean() for layer in self(sketches)]).clamp(min=1e-6))
+
+
+def load_backbone(choice: str) -> PerceptualBackbone | None:
+    """`vgg19` (torchvision's, downloaded once), a safetensors file of a VGG-16 or VGG-19, or `none`.
+
+    A file uses the names of torchvision's models (`features.0.weight`), at least up to conv4's last layer.
+    Raises `InputError` or `WeightsError` with the remedy.
+    """
+    if choice == "none":
+        return None
+    if choice == "vgg19":
+        try:
+            return PerceptualBackbone(vgg19(weights=VGG19_Weights.IMAGENET1K_V1).features[:28])
+        except OSError as error:
+            raise InputError(
+                f"VGG-19 could not be downloaded ({error}); give a local file with --perceptual PATH, "
+                "or --perceptual none to train without style and content loss"
+            ) from error
+    path = Path(choice)
+    if not path.is_file():
+        raise InputError(f"--perceptual {choice}: no such file; use vgg19, none or a safetensors file")
+    try:
+        state = {name.removeprefix("features."): tensor.float() for name, tensor in load_file(path).items()}
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{path}: not a safetensors file ({error})") from error
+    # On the meta device the layers are built without the seconds that their random start would take.
+    with torch.device("meta"):
+        features = vgg19(weights=None).features[:28] if VGG19_ONLY in state else vgg16(weights=None).features[:24]
+    try:
+        features.load_state_dict({name: state[name] for name in features.state_dict()}, assign=True)
+    except (KeyError, RuntimeError) as error:
+        raise WeightsError(f"{path}: not the features of torchvision's VGG-16 or VGG-19 ({error})") from error
+    return PerceptualBackbone(features)

@@ -1,0 +1,112 @@
+"""A training run's folder: what it was asked to do, its state, its weights, its log and its sheets."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+
+from most_sketch.config import ModelConfig, TrainConfig, from_dict, to_dict
+from most_sketch.errors import InputError, WeightsError
+from most_sketch.images import atomic_write
+from most_sketch.network.generator import Generator
+from most_sketch.weights import save_weights
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What decides a run's result; written once, when the run begins."""
+
+    model: ModelConfig
+    train: TrainConfig
+    data: dict[str, Path]
+    """Folder of pairs of each style, in the order of `model.styles`."""
+    perceptual: str
+    """Backbone of the style and content losses, see `perceptual.load_backbone`."""
+
+
+class Run:
+    """The folder of one run. Every file in it is replaced atomically, the log grows line by line."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.record_file = folder / "run.json"
+        self.state_file = folder / "state.pt"
+        self.weights_file = folder / "weights.safetensors"
+        self.log_file = folder / "log.jsonl"
+
+    @property
+    def exists(self) -> bool:
+        return self.record_file.is_file()
+
+    def begin(self, record: RunRecord) -> None:
+        """Make the folder and write the record. Raises `InputError` if a run is there or it cannot be made."""
+        if self.exists:
+            raise InputError(f"{self.folder}: holds a run already; go on with --resume or choose another --out")
+        try:
+            (self.folder / "sheets").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"{self.folder}: cannot be made ({error.strerror})") from error
+        values = {
+            "model": to_dict(record.model),
+            "train": to_dict(record.train),
+            "data": {name: str(folder) for name, folder in record.data.items()},
+            "perceptual": record.perceptual,
+        }
+        with atomic_write(self.record_file) as file:
+            file.write(json.dumps(values, indent=2).encode())
+
+    def record(self) -> RunRecord:
+        """Read back what `begin` wrote. Raises `InputError` if there is no run, `WeightsError` if damaged."""
+        if not self.exists:
+            raise InputError(f"{self.folder}: no run to resume there (no {self.record_file.name})")
+        try:
+            values = json.loads(self.record_file.read_bytes())
+            return RunRecord(
+                from_dict(ModelConfig, values["model"]),
+                from_dict(TrainConfig, values["train"]),
+                {name: Path(folder) for name, folder in values["data"].items()},
+                str(values["perceptual"]),
+            )
+        except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+            raise WeightsError(f"{self.record_file}: damaged ({error})") from error
+
+    def save(self, state: Mapping[str, Any], generator: Generator) -> None:
+        """Write the training state and the weights to draw with."""
+        with atomic_write(self.state_file) as file:
+            torch.save(dict(state), file)
+        save_weights(self.weights_file, generator, torch.float16)
+
+    def load_state(self) -> dict[str, Any] | None:
+        """The last saved training state, or None before the first. Raises `WeightsError` if damaged."""
+        if not self.state_file.exists():
+            return None
+        try:
+            state: dict[str, Any] = torch.load(self.state_file, map_location="cpu", weights_only=True)
+        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+            raise WeightsError(f"{self.state_file}: damaged training state ({error})") from error
+        return state
+
+    def log(self, step: int, scores: Mapping[str, float]) -> None:
+        """Append one line to the log."""
+        with self.log_file.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"step": step, **scores}) + "\n")
+
+    def forget_after(self, step: int) -> None:
+        """Drop the log of steps that were done after the last checkpoint and will be done again."""
+        if self.log_file.exists():
+            lines = self.log_file.read_text(encoding="utf-8").splitlines(keepends=True)
+            kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
+            with atomic_write(self.log_file) as file:
+                file.write("".join(kept).encode())
+
+    def save_sheet(self, step: int, sheet: Image.Image) -> None:
+        """Write a contact sheet, named for its step."""
+        with atomic_write(self.folder / "sheets" / f"{step:06d}.png") as file:
+            sheet.save(file, "PNG")

@@ -1,0 +1,289 @@
+"""The training loop of MOST-Net, top to bottom: one step of both players, then the run around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
+
+import torch
+from PIL import Image
+from piq import fsim, ssim
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+from torch.utils.data import DataLoader
+
+from most_sketch import losses
+from most_sketch.config import ModelConfig, TrainConfig
+from most_sketch.data import Pair, PairSet, StyleSampler, find_pairs, hold_out, load_pair, seed_of
+from most_sketch.errors import InputError, MostSketchError
+from most_sketch.images import to_image, to_tensor
+from most_sketch.network.discriminator import PatchDiscriminator
+from most_sketch.network.encoder import Encoder
+from most_sketch.network.generator import Generator, crop_to, pad_to_stride
+from most_sketch.perceptual import PerceptualBackbone, load_backbone
+from most_sketch.runs import Run, RunRecord
+from most_sketch.sheets import contact_sheet
+
+LOG_EVERY = 10
+SHEET_ROWS = 12
+CALIBRATION_SKETCHES = 32
+
+Scores = dict[str, float]
+Metric = Callable[[Tensor, Tensor], Tensor]
+"""Sketch and truth (1, 1, H, W) with grey levels 0 to 255 -> one number."""
+
+QUICK_METRICS: dict[str, Metric] = {
+    "l1": lambda sketch, truth: (sketch - truth).abs().mean() / 255,
+    "ssim": lambda sketch, truth: ssim(sketch, truth, data_range=255.0, downsample=False),
+}
+FINAL_METRICS: dict[str, Metric] = {
+    **QUICK_METRICS,
+    "fsim": lambda sketch, truth: fsim(sketch, truth, data_range=255.0, chromatic=False),
+}
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How a run is computed, which may change when it is resumed."""
+
+    device: torch.device
+    precision: torch.dtype = torch.float32
+    compile: bool = False
+    save_every: int = 250
+    """Steps between checkpoints."""
+    validate_every: int = 250
+    """Steps between validations with their sheets."""
+
+
+class Trainer:
+    """All that a training run changes: networks, memory, optimisers, moving average, and the step they are at."""
+
+    def __init__(
+        self, model: ModelConfig, config: TrainConfig, backbone: PerceptualBackbone | None, execution: Execution
+    ) -> None:
+        self.config = config
+        self.execution = execution
+        self.step = 0
+        device = execution.device
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(config.seed)
+            generator = Generator(model)
+            sketch_encoder = Encoder(1, model)
+            discriminator = PatchDiscriminator(len(model.styles), config.discriminator_channels)
+        self.generator, self.sketch_encoder = generator, sketch_encoder
+        self.discriminator, self.backbone = discriminator, backbone
+        for network in (generator, sketch_encoder, discriminator, *([backbone] if backbone else [])):
+            network.to(device).to(memory_format=torch.channels_last)
+        self.ema = AveragedModel(self.generator, multi_avg_fn=partial(_moving_average, config.ema_decay))
+        self.generator_optimiser = torch.optim.Adam(
+            [*self.generator.parameters(), *self.sketch_encoder.parameters()], config.generator_rate, config.betas
+        )
+        self.discriminator_optimiser = torch.optim.Adam(
+            self.discriminator.parameters(), config.discriminator_rate, config.betas
+        )
+        # The memory and the losses stay out of the compiled parts: they are cheap, and in float32.
+        wrap: Callable[[nn.Module], Any] = torch.compile if execution.compile else lambda module: module
+        self.encode_photo = wrap(generator.photo_encoder)
+        self.encode_sketch = wrap(sketch_encoder)
+        self.render = wrap(generator.renderer)
+        self.judge = wrap(discriminator)
+        self.perceive = wrap(backbone) if backbone else None
+
+    def train_step(self, photo: Tensor, target: Tensor, style: Tensor) -> Scores:
+        """One step of both players on a batch: photo (B, 3, H, W), target (B, 1, H, W) in [-1, 1], style (B,)."""
+        config, weights = self.config, self.config.losses
+        device = self.execution.device
+        photo, target, style = (tensor.to(device, non_blocking=True) for tensor in (photo, target, style))
+        self._set_rates()
+
+        with self._autocast():
+            features, stem = self.encode_photo(pad_to_stride(photo).contiguous(memory_format=torch.channels_last))
+            sketch_features, _ = self.encode_sketch(pad_to_stride(target).contiguous(memory_format=torch.channels_last))
+        memory = self.generator.memory
+        chance = torch.Generator().manual_seed(seed_of(config.seed, 3, self.step))
+        reseeded = memory.update(features, sketch_features, style, config.memory_decay, chance, config.reseed_after)
+        style_map = memory.read(features, style)
+        with self._autocast():
+            sketch = crop_to(self.render(features, style_map.to(features.dtype), stem), *target.shape[-2:]).float()
+            real, fake = self.judge(photo, target, style), self.judge(photo, sketch.detach(), style)
+        discriminator_loss = losses.adversarial_discriminator(real.float(), fake.float())
+        self.discriminator_optimiser.zero_grad(set_to_none=True)
+        torch.autograd.backward(discriminator_loss)
+        self.discriminator_optimiser.step()
+
+        self.discriminator.requires_grad_(False)
+        with self._autocast():
+            fake = self.judge(photo, sketch, style)
+        terms = {
+            "adversarial": losses.adversarial_generator(fake.float()),
+            "reconstruction": losses.reconstruction(sketch, target),
+            "memory_refinement": losses.memory_refinement(features, sketch_features, memory, style),
+            **self._perceptual_terms(sketch, target, chance),
+        }
+        total = torch.stack([getattr(weights, name) * term for name, term in terms.items()]).sum()
+        self.generator_optimiser.zero_grad(set_to_none=True)
+        torch.autograd.backward(total)
+        self.generator_optimiser.step()
+        self.discriminator.requires_grad_(True)
+        self.ema.update_parameters(self.generator)
+        self.step += 1
+
+        scores = {name: term.item() for name, term in terms.items()}
+        scores |= {"total": total.item(), "discriminator": discriminator_loss.item(), "reseeded": reseeded}
+        if not torch.isfinite(total):
+            raise MostSketchError(
+                f"the loss is no longer finite at step {self.step}; resume from the last checkpoint "
+                "with --precision fp32, or start again with lower learning rates"
+            )
+        scores["slots_used"], scores["disagreement"] = memory.usage(features, sketch_features, style)
+        return scores
+
+    def _perceptual_terms(self, sketch: Tensor, target: Tensor, chance: torch.Generator) -> dict[str, Tensor]:
+        if self.perceive is None:
+            return {}
+        if side := self.config.perceptual_crop:
+            height, width = target.shape[-2:]
+            draw = torch.rand(2, generator=chance).tolist()
+            top, left = (
+                int(part * (max(size - side, 0) + 1)) for part, size in zip(draw, (height, width), strict=True)
+            )
+            sketch, target = (image[..., top : top + side, left : left + side] for image in (sketch, target))
+        with self._autocast():
+            with torch.no_grad():
+                theirs = [layer.float() for layer in self.perceive(target)]
+            ours = [layer.float() for layer in self.perceive(sketch)]
+        return {"style": losses.style(ours[:2], theirs[:2]), "content": losses.content(ours[2], theirs[2])}
+
+    def _set_rates(self) -> None:
+        """Constant learning rates, then a straight line to zero."""
+        config = self.config
+        start = config.decay_from * config.steps
+        factor = 1.0 if self.step < start else (config.steps - self.step) / max(config.steps - start, 1)
+        for optimiser, rate in (
+            (self.generator_optimiser, config.generator_rate),
+            (self.discriminator_optimiser, config.discriminator_rate),
+        ):
+            for group in optimiser.param_groups:
+                group["lr"] = rate * factor
+
+    def _autocast(self) -> torch.autocast:
+        precision = self.execution.precision
+        return torch.autocast(self.execution.device.type, precision, enabled=precision != torch.float32)
+
+    @property
+    def averaged(self) -> Generator:
+        """The generator with the moving-average weights, which sheets, scores and released files are made with."""
+        return cast(Generator, self.ema.module)
+
+    @torch.no_grad()
+    def draw(self, photo: Tensor, style: int) -> Tensor:
+        """A photo (3, H, W) with the moving-average weights -> (1, H, W) on the CPU, both in [-1, 1]."""
+        index = torch.tensor([style], device=self.execution.device)
+        with self._autocast():
+            sketch: Tensor = self.averaged(photo[None].to(self.execution.device), index)
+        return sketch[0].float().cpu()
+
+    def state(self) -> dict[str, Any]:
+        """All that `restore` needs to go on exactly: tensors, numbers and plain containers only."""
+        return {
+            "step": self.step,
+            "generator": self.generator.state_dict(),
+            "sketch_encoder": self.sketch_encoder.state_dict(),
+            "discriminator": self.discriminator.state_dict(),
+            "ema": self.ema.state_dict(),
+            "generator_optimiser": self.generator_optimiser.state_dict(),
+            "discriminator_optimiser": self.discriminator_optimiser.state_dict(),
+            "scales": self.backbone.scales if self.backbone else None,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take over a state that `state` returned, in place."""
+        self.step = int(state["step"])
+        for name in ("generator", "sketch_encoder", "discriminator", "ema"):
+            getattr(self, name).load_state_dict(state[name])
+        self.generator_optimiser.load_state_dict(state["generator_optimiser"])
+        self.discriminator_optimiser.load_state_dict(state["discriminator_optimiser"])
+        if self.backbone is not None and state["scales"] is not None:
+            self.backbone.scales.copy_(state["scales"])
+
+
+@torch.no_grad()
+def _moving_average(decay: float, average: list[Tensor], current: list[Tensor], count: Tensor) -> None:
+    """Exponential moving average whose memory grows with the run, so that early sheets show the run, not its start."""
+    updates = float(count)
+    torch._foreach_lerp_(average, current, 1 - min(decay, (1 + updates) / (10 + updates)))
+
+
+def train(
+    run: Run,
+    new: RunRecord | None,
+    execution: Execution,
+    report: Callable[[int, Scores], None],
+    stopped: Callable[[], bool],
+) -> Scores:
+    """Train until the last step, or until `stopped()` after any step; all that matters is in the run's folder.
+
+    Begins the `new` run, or goes on with the one in the folder if that is None. `report` is called after every
+    step with the steps done and the step's figures, and after every validation with its scores. Returns the
+    last validation's scores (empty if stopped before the end). Raises `InputError` for data that cannot be used.
+    """
+    record = new or run.record()
+    config = record.train
+    splits = [hold_out(find_pairs(root), config.hold_out) for root in record.data.values()]
+    pairs, held_out = [training for training, _ in splits], [validation for _, validation in splits]
+    for name, training in zip(record.data, pairs, strict=True):
+        if not training:
+            raise InputError(f"style {name}: no pairs are left to train on; add pairs or use --hold-out 0")
+    dataset = PairSet(pairs, config)
+    backbone = load_backbone(record.perceptual)
+    trainer = Trainer(record.model, config, backbone, execution)
+    if new is not None:
+        run.begin(new)
+    state = run.load_state()
+    if state is not None:
+        trainer.restore(state)
+        run.forget_after(trainer.step)
+    elif trainer.backbone is not None:
+        trainer.backbone.calibrate(dataset.sketches(CALIBRATION_SKETCHES).to(execution.device))
+
+    validation: Scores = {}
+    sampler = StyleSampler([len(style) for style in pairs], config, start=trainer.step)
+    for photo, target, style in DataLoader(dataset, batch_sampler=sampler):
+        scores = trainer.train_step(photo, target, style)
+        report(trainer.step, scores)
+        last = trainer.step == config.steps
+        if trainer.step % LOG_EVERY == 0:
+            run.log(trainer.step, scores)
+        if any(held_out) and (last or trainer.step % execution.validate_every == 0):
+            validation, sheet = validate(trainer, held_out, FINAL_METRICS if last else QUICK_METRICS)
+            run.log(trainer.step, validation)
+            run.save_sheet(trainer.step, sheet)
+            report(trainer.step, validation)
+        if last or trainer.step % execution.save_every == 0 or stopped():
+            run.save(trainer.state(), trainer.averaged)
+        if stopped():
+            return {}
+    return validation
+
+
+def validate(
+    trainer: Trainer, held_out: Sequence[Sequence[Pair]], metrics: Mapping[str, Metric]
+) -> tuple[Scores, Image.Image]:
+    """Draw the held-out pairs of every style. Returns mean scores, named `validation_...`, and a sheet."""
+    sums = dict.fromkeys(metrics, 0.0)
+    rows: list[list[Image.Image]] = []
+    count = sum(map(len, held_out))
+    for style, pairs in enumerate(held_out):
+        shown = {round(place * len(pairs) / SHEET_ROWS * len(held_out)) for place in range(SHEET_ROWS)}
+        for place, pair in enumerate(pairs):
+            photo, truth = load_pair(pair)
+            sketch = to_image(trainer.draw(photo, style))
+            if place in shown:
+                rows.append([to_image(photo), sketch, to_image(truth)])
+            # Scored as it would be saved, in whole grey levels.
+            levels = [(to_tensor(picture)[None] + 1) * 127.5 for picture in (sketch, to_image(truth))]
+            for name, metric in metrics.items():
+                sums[name] += metric(*levels).item() / count
+    return {f"validation_{name}": value for name, value in sums.items()}, contact_sheet(rows)

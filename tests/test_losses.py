@@ -1,0 +1,55 @@
+"""Each loss alone, against numbers worked out by hand."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from most_sketch import losses
+from most_sketch.config import ModelConfig
+from most_sketch.network.encoder import Encoder
+from most_sketch.network.memory import Memory
+
+
+def test_adversarial_losses_are_pix2pix_cross_entropies() -> None:
+    real, fake = torch.tensor([[[[2.0]]]]), torch.tensor([[[[-1.0]]]])
+    assert losses.adversarial_discriminator(real, fake).item() == pytest.approx(
+        0.5 * (math.log1p(math.exp(-2)) + math.log1p(math.exp(-1)))
+    )
+    assert losses.adversarial_generator(fake).item() == pytest.approx(math.log1p(math.e))
+
+
+def test_reconstruction_is_the_mean_absolute_difference() -> None:
+    assert losses.reconstruction(torch.tensor([[1.0, -1.0]]), torch.tensor([[0.5, 0.5]])).item() == 1.0
+
+
+def test_style_sums_the_layers_means_and_content_is_one_layer() -> None:
+    ours, theirs = (
+        [torch.zeros(1, 2, 4, 4), torch.zeros(1, 3, 2, 2)],
+        [torch.ones(1, 2, 4, 4), 2 * torch.ones(1, 3, 2, 2)],
+    )
+    assert losses.style(ours, theirs).item() == 1 + 4
+    assert losses.content(ours[1], theirs[1]).item() == 4
+
+
+def test_memory_refinement_is_zero_in_agreement_and_two_at_odds() -> None:
+    memory = Memory(1, 4, 4, temperature=0.01, aligned_start=False)
+    memory.keys.copy_(torch.eye(4)[None])
+    memory.values.copy_(torch.eye(4)[None])
+    corners, style = torch.eye(4).view(1, 4, 2, 2), torch.tensor([0])
+    assert losses.memory_refinement(corners, corners, memory, style).item() == pytest.approx(0, abs=1e-6)
+    assert losses.memory_refinement(corners, corners.flip(1), memory, style).item() == pytest.approx(2, abs=1e-6)
+
+
+def test_memory_refinement_reaches_both_encoders() -> None:
+    torch.manual_seed(0)
+    config = ModelConfig(channels=8, stem_channels=8, slots=8, injection_channels=8)
+    photo_encoder, sketch_encoder = Encoder(3, config), Encoder(1, config)
+    memory = Memory(1, 8, 8, config.temperature, aligned_start=False)
+    photo, sketch = photo_encoder(torch.randn(1, 3, 16, 16))[0], sketch_encoder(torch.randn(1, 1, 16, 16))[0]
+    losses.memory_refinement(photo, sketch, memory, torch.tensor([0])).backward()
+    for encoder in (photo_encoder, sketch_encoder):
+        assert all(parameter.grad is not None for parameter in encoder.parameters())
+        assert encoder.stem.weight.grad.abs().sum() > 0

@@ -1,0 +1,246 @@
+"""Training as a whole: it learns, resumes bit for bit, trains several styles, and stops cleanly."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from drawn_pairs import SIZE, write_pairs
+from PIL import Image
+from safetensors.torch import load_file, save_file
+from torchvision.models import vgg16
+
+from most_sketch.cli import main
+from most_sketch.config import LossWeights, ModelConfig, TrainConfig
+from most_sketch.data import find_pairs, load_pair
+from most_sketch.errors import InputError, MostSketchError
+from most_sketch.perceptual import load_backbone
+from most_sketch.runs import Run, RunRecord
+from most_sketch.training import Execution, Scores, Trainer, train
+from most_sketch.weights import load_weights
+
+TINY = ModelConfig(channels=16, stem_channels=16, slots=16, injection_channels=8, encoder_blocks=1)
+SHORT = TrainConfig(steps=10, batch_size=2, discriminator_channels=4)
+CPU = Execution(torch.device("cpu"))
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def begin(folder: Path, data: dict[str, Path], config: TrainConfig = SHORT, perceptual: str = "none") -> Run:
+    run = Run(folder)
+    run.begin(RunRecord(replace(TINY, styles=tuple(data)), config, data, perceptual))
+    return run
+
+
+def go(run: Run, stop_after: int | None = None, execution: Execution = CPU) -> tuple[list[Scores], Scores]:
+    """Train, stopping after so many steps. Returns the steps' figures and the final scores."""
+    steps: list[Scores] = []
+
+    def report(_: int, scores: Scores) -> None:
+        if "total" in scores:
+            steps.append(scores)
+
+    final = train(run, None, execution, report, lambda: len(steps) == stop_after)
+    return steps, final
+
+
+@pytest.fixture(scope="module")
+def backbone_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A VGG-16 with random weights, in the form that `--perceptual PATH` takes."""
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("backbone") / "vgg16.safetensors"
+    state = vgg16(weights=None).features[:24].state_dict()
+    save_file({f"features.{name}": tensor.half() for name, tensor in state.items()}, path)
+    return path
+
+
+def test_ten_steps_equal_five_and_five_bit_for_bit(tmp_path: Path, backbone_file: Path) -> None:
+    data = {"pencil": write_pairs(tmp_path / "data", [f"{i:02}" for i in range(7)])}
+    config = replace(SHORT, perceptual_crop=32, reseed_after=2)
+    whole = begin(tmp_path / "whole", data, config, str(backbone_file))
+    halves = begin(tmp_path / "halves", data, config, str(backbone_file))
+    straight, _ = go(whole)
+    first, _ = go(halves, stop_after=5)
+    assert len(first) == 5
+    second, _ = go(halves)
+    assert first + second == straight
+    ours, theirs = whole.load_state(), halves.load_state()
+    torch.testing.assert_close(ours, theirs, rtol=0, atol=0)
+    assert whole.weights_file.read_bytes() == halves.weights_file.read_bytes()
+    assert whole.log_file.read_text() == halves.log_file.read_text()
+
+
+def test_the_seed_decides_all(tmp_path: Path) -> None:
+    data = {"pencil": write_pairs(tmp_path / "data", ["a", "b", "c", "d"])}
+    figures = [
+        go(begin(tmp_path / name, data, replace(SHORT, steps=2, seed=seed)))[0]
+        for name, seed in (("x", 1), ("y", 1), ("z", 2))
+    ]
+    assert figures[0] == figures[1] != figures[2]
+
+
+def test_it_learns_one_pair_and_the_memory_comes_to_agree(tmp_path: Path) -> None:
+    data = {"pencil": write_pairs(tmp_path / "data", ["only"])}
+    config = replace(SHORT, steps=160, batch_size=1, hold_out=0, flip=False, shift=0, tone=0, generator_rate=2e-3)
+    steps, _ = go(begin(tmp_path / "run", data, config))
+    assert steps[0]["reconstruction"] > 0.3
+    assert steps[-1]["reconstruction"] < 0.08
+    assert steps[0]["disagreement"] > 0.2
+    assert max(step["disagreement"] for step in steps[-10:]) < 0.05
+    photo, truth = load_pair(find_pairs(data["pencil"])[0])
+    drawn = load_weights(tmp_path / "run" / "weights.safetensors")(photo[None], torch.tensor([0]))
+    assert (drawn[0] - truth).abs().mean() < 0.08
+
+
+def test_styles_train_together_with_a_memory_each(tmp_path: Path) -> None:
+    data = {name: write_pairs(tmp_path / name, ["a", "b", "c"]) for name in ("pencil", "ink")}
+    _, final = go(begin(tmp_path / "run", data, replace(SHORT, steps=4)))
+    assert set(final) == {"validation_l1", "validation_ssim", "validation_fsim"}
+    weights = load_weights(tmp_path / "run" / "weights.safetensors")
+    assert weights.config.styles == ("pencil", "ink")
+    keys = load_file(tmp_path / "run" / "weights.safetensors")["memory.keys"]
+    assert not torch.allclose(keys[0], keys[1])
+
+
+def test_the_folder_holds_log_and_sheets_that_can_be_read(tmp_path: Path) -> None:
+    data = {"pencil": write_pairs(tmp_path / "data", [f"{i:02}" for i in range(12)])}
+    run = begin(tmp_path / "run", data)
+    go(run, execution=replace(CPU, validate_every=5))
+    lines = [json.loads(line) for line in run.log_file.read_text().splitlines()]
+    assert [line["step"] for line in lines] == [5, 10, 10]
+    assert {"adversarial", "reconstruction", "memory_refinement", "discriminator", "disagreement"} <= lines[1].keys()
+    assert 0 < lines[2]["validation_ssim"] < 1
+    sheets = sorted((run.folder / "sheets").iterdir())
+    assert [sheet.name for sheet in sheets] == ["000005.png", "000010.png"]
+    with Image.open(sheets[0]) as sheet:  # two held-out pairs, each a photo, a sketch and the truth
+        assert sheet.size == (2 * 3 * SIZE[0] + 4, SIZE[1])
+
+
+def test_log_lines_after_the_last_checkpoint_are_not_kept_twice(tmp_path: Path) -> None:
+    data = {"pencil": write_pairs(tmp_path / "data", ["a", "b"])}
+    run = begin(tmp_path / "run", data, replace(SHORT, steps=20))
+    go(run, stop_after=10)
+    run.log(17, {"total": 1.0})
+    with run.log_file.open("a") as file:
+        file.write('{"step": 18, "tot')
+    go(run)
+    assert [json.loads(line)["step"] for line in run.log_file.read_text().splitlines()] == [10, 20, 20]
+
+
+def test_losses_are_weighted_as_eq_16_says(tmp_path: Path, backbone_file: Path) -> None:
+    data = {"pencil": write_pairs(tmp_path / "data", ["a", "b"])}
+    weights = LossWeights()
+    steps, _ = go(begin(tmp_path / "run", data, replace(SHORT, steps=1), str(backbone_file)))
+    terms = {
+        name: steps[0][name] for name in ("adversarial", "reconstruction", "style", "content", "memory_refinement")
+    }
+    assert steps[0]["total"] == pytest.approx(
+        sum(getattr(weights, name) * term for name, term in terms.items()), rel=1e-5
+    )
+
+
+def test_gradients_reach_both_encoders_and_never_the_backbone(backbone_file: Path) -> None:
+    backbone = load_backbone(str(backbone_file))
+    assert backbone is not None
+    trainer = Trainer(TINY, SHORT, backbone, CPU)
+    before = {name: value.clone() for name, value in trainer.sketch_encoder.state_dict().items()}
+    frozen = [parameter.clone() for parameter in backbone.parameters()]
+    trainer.train_step(torch.rand(2, 3, 48, 40), torch.rand(2, 1, 48, 40), torch.tensor([0, 0]))
+    assert all((trainer.sketch_encoder.state_dict()[name] != value).any() for name, value in before.items())
+    assert all(torch.equal(old, new) for old, new in zip(frozen, backbone.parameters(), strict=True))
+
+
+def test_each_layer_is_scaled_by_its_own_size(backbone_file: Path) -> None:
+    backbone = load_backbone(str(backbone_file))
+    assert backbone is not None
+    sketches = torch.rand(3, 1, 48, 48)
+    backbone.calibrate(sketches)
+    assert [layer.mean().item() for layer in backbone(sketches)] == pytest.approx([1, 1, 1], rel=1e-4)
+    assert [layer.shape[-1] for layer in backbone(sketches)] == [24, 12, 3]
+
+
+def test_a_step_in_bfloat16_keeps_the_memory_in_float32() -> None:
+    trainer = Trainer(TINY, SHORT, None, replace(CPU, precision=torch.bfloat16))
+    scores = trainer.train_step(torch.rand(2, 3, 48, 40), torch.rand(2, 1, 48, 40), torch.tensor([0, 0]))
+    assert trainer.generator.memory.keys.dtype == torch.float32
+    assert 0 < scores["total"] < 1e4
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_with_advice() -> None:
+    trainer = Trainer(TINY, SHORT, None, CPU)
+    with pytest.raises(MostSketchError, match="no longer finite at step 1; resume"):
+        trainer.train_step(torch.full((1, 3, 48, 40), torch.nan), torch.rand(1, 1, 48, 40), torch.tensor([0]))
+
+
+def test_a_run_is_never_overwritten_and_a_missing_one_not_resumed(tmp_path: Path) -> None:
+    data = {"pencil": write_pairs(tmp_path / "data", ["a", "b"])}
+    begin(tmp_path / "run", data)
+    with pytest.raises(InputError, match="holds a run already"):
+        begin(tmp_path / "run", data)
+    with pytest.raises(InputError, match="no run to resume"):
+        Run(tmp_path / "other").record()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--out", "x"], "--data is missing"),
+        (["--out", "x", "--data", "nowhere"], "nowhere: no such folder"),
+        (["--out", "x", "--data", "data", "--data", "data"], "each needs a style name"),
+        (["--out", "x", "--data", "data", "--set", "colour=1"], "no setting is named 'colour'"),
+        (["--out", "x", "--data", "data", "--set", "slots=many"], "--set slots=many"),
+        (["--out", "x", "--data", "data", "--perceptual", "nowhere"], "--perceptual nowhere: no such file"),
+        (["--out", "x", "--resume"], "no run to resume"),
+        (["--out", "x", "--resume", "--steps", "5"], "only --out"),
+    ],
+)
+def test_wrong_options_are_one_line_and_leave_nothing(
+    tmp_path: Path,
+    arguments: list[str],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write_pairs(tmp_path / "data", ["a", "b"])
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["most-sketch", "train", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "x").exists()
+
+
+def test_sigterm_saves_and_resume_goes_on(tmp_path: Path) -> None:
+    write_pairs(tmp_path / "data", ["a", "b", "c"])
+    command = [sys.executable, "-m", "most_sketch", "train", "--out", "run"]
+    settings = {"channels": 8, "stem_channels": 8, "slots": 8, "injection_channels": 8, "discriminator_channels": 4}
+    options = [option for name, value in settings.items() for option in ("--set", f"{name}={value}")]
+    options += ["--data", "data", "--perceptual", "none", "--steps", "100000", "--batch-size", "1"]
+    process = subprocess.Popen([*command, *options], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    log = tmp_path / "run" / "log.jsonl"
+    while not log.exists() and process.poll() is None:
+        time.sleep(0.1)
+    os.kill(process.pid, signal.SIGTERM)
+    assert "--resume" in process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    run = Run(tmp_path / "run")
+    state = run.load_state()
+    assert state is not None
+    assert state["step"] >= 10
+    steps, _ = go(run, stop_after=1)
+    assert len(steps) == 1
+    again = run.load_state()
+    assert again is not None
+    assert again["step"] == state["step"] + 1
