@@ -36,7 +36,13 @@ def train_command(
         ),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out from its last state.")] = False,
-    preset: Annotated[str | None, typer.Option(help="ours or paper: network and training settings.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="ours, paper or pix2pix: the network and the settings to train it with.  [default: ours]"),
+    ] = None,
+    memory_refinement: Annotated[
+        bool, typer.Option("--memory-refinement/--no-memory-refinement", help="The paper's ablation.")
+    ] = True,
     steps: Annotated[int | None, typer.Option(min=1, help="Training steps.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Pairs in a step.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Decides all that is random.")] = None,
@@ -68,15 +74,15 @@ def train_command(
     from most_sketch.training import Execution, train
 
     run = Run(out)
-    chosen = (preset, steps, batch_size, seed, perceptual, settings, data)
+    chosen = (model, steps, batch_size, seed, perceptual, settings, data)
     if resume:
-        if any(option is not None for option in chosen):
+        if any(option is not None for option in chosen) or not memory_refinement:
             raise InputError(
                 "--resume goes on with the run as it was begun; only --out and how to compute can be given"
             )
         new, total = None, run.record().train.steps
     else:
-        new = _new_record(preset, steps, batch_size, seed, perceptual, settings or [], data or [])
+        new = _new_record(model, steps, batch_size, seed, perceptual, memory_refinement, settings or [], data or [])
         total = new.train.steps
     where = resolve_device(device)
     dtype = resolve_precision(precision, where)
@@ -95,27 +101,31 @@ def train_command(
 
 
 def _new_record(
-    preset: str | None,
+    model_name: str | None,
     steps: int | None,
     batch_size: int | None,
     seed: int | None,
     perceptual: str | None,
+    memory_refinement: bool,
     settings: list[str],
     data: list[str],
 ) -> RunRecord:
-    from dataclasses import replace
-
-    from most_sketch.config import MODEL_PRESETS, TRAIN_PRESETS, override
+    from most_sketch.config import PRESETS, override
     from most_sketch.runs import RunRecord
 
-    preset = preset or "ours"
-    if preset not in MODEL_PRESETS:
-        raise InputError(f"--preset {preset}: there are {', '.join(MODEL_PRESETS)}")
+    name = model_name or "ours"
+    if name not in PRESETS:
+        raise InputError(f"--model {name}: there are {', '.join(PRESETS)}")
     folders = _styles(data)
     options = {"steps": steps, "batch_size": batch_size, "seed": seed}
     values = {name: value for name, value in options.items() if value is not None} | _parse(settings)
-    model, train = override(MODEL_PRESETS[preset], TRAIN_PRESETS[preset], values)
-    return RunRecord(replace(model, styles=tuple(folders)), train, folders, perceptual or "vgg19")
+    if not memory_refinement:
+        values["memory_refinement"] = 0.0
+    if "styles" in values:
+        raise InputError("--set styles: the styles are those of --data NAME=DIR")
+    model, train = override(*PRESETS[name], values | {"styles": list(folders)})
+    looks = train.losses.style or train.losses.content
+    return RunRecord(model, train, folders, (perceptual or "vgg19") if looks else "none")
 
 
 def _styles(data: list[str]) -> dict[str, Path]:
@@ -161,7 +171,7 @@ def _stop_on_signal() -> Iterator[_Stop]:
     """Turn the first Ctrl-C or SIGTERM into a request to stop after the step; the second Ctrl-C is immediate."""
     stop = _Stop()
 
-    def request(number: int, frame: FrameType | None) -> None:
+    def request(number: int, _: FrameType | None) -> None:
         if stop.requested and number == signal.SIGINT:
             raise KeyboardInterrupt
         stop.requested = True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -129,12 +128,11 @@ def encode_image(image: Image.Image, suffix: str, quality: int = 90) -> bytes:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file in full or not at all. Raises `InputError` that says why it could not be written."""
+    """Write a file in full or not at all, with the folders it lies in. Raises `InputError` that says why not."""
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(path) as file:
             file.write(data)
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: there is no folder {path.parent}; create it first") from error
     except PermissionError as error:
         raise InputError(f"{path}: no permission to write it; choose another folder with -o") from error
     except OSError as error:
@@ -147,10 +145,10 @@ def to_tensor(image: Image.Image) -> Tensor:
     return pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1).contiguous()
 
 
-def to_image(sketch: Tensor) -> Image.Image:
-    """A sketch (1, H, W) in [-1, 1] as an 8-bit grey picture."""
-    grey = ((sketch[0].detach().float().cpu() + 1) * 127.5).round().clamp(0, 255)
-    return Image.fromarray(grey.to(torch.uint8).numpy())
+def to_image(picture: Tensor) -> Image.Image:
+    """A sketch (1, H, W) or a photo (3, H, W) in [-1, 1] as an 8-bit picture, grey or RGB."""
+    levels = ((picture.detach().float().cpu() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+    return Image.fromarray((levels[0] if len(levels) == 1 else levels.permute(1, 2, 0)).numpy())
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from PIL import Image
 from most_sketch.config import ModelConfig, TrainConfig, from_dict, to_dict
 from most_sketch.errors import InputError, WeightsError
 from most_sketch.images import atomic_write
-from most_sketch.network.generator import Generator
+from most_sketch.network import AnyGenerator
 from most_sketch.weights import save_weights
 
 
@@ -77,7 +77,7 @@ class Run:
         except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
             raise WeightsError(f"{self.record_file}: damaged ({error})") from error
 
-    def save(self, state: Mapping[str, Any], generator: Generator) -> None:
+    def save(self, state: Mapping[str, Any], generator: AnyGenerator) -> None:
         """Write the training state and the weights to draw with."""
         with atomic_write(self.state_file) as file:
             torch.save(dict(state), file)

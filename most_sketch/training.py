@@ -10,18 +10,18 @@ from typing import Any, cast
 import torch
 from PIL import Image
 from piq import fsim, ssim
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 
 from most_sketch import losses
+from most_sketch.architectures import ARCHITECTURES, Wrap
 from most_sketch.config import ModelConfig, TrainConfig
 from most_sketch.data import Pair, PairSet, StyleSampler, find_pairs, hold_out, load_pair, seed_of
 from most_sketch.errors import InputError, MostSketchError
 from most_sketch.images import to_image, to_tensor
+from most_sketch.network import AnyGenerator
 from most_sketch.network.discriminator import PatchDiscriminator
-from most_sketch.network.encoder import Encoder
-from most_sketch.network.generator import Generator, crop_to, pad_to_stride
 from most_sketch.perceptual import PerceptualBackbone, load_backbone
 from most_sketch.runs import Run, RunRecord
 from most_sketch.sheets import contact_sheet
@@ -66,47 +66,33 @@ class Trainer:
         self.config = config
         self.execution = execution
         self.step = 0
-        device = execution.device
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
-            generator = Generator(model)
-            sketch_encoder = Encoder(1, model)
-            discriminator = PatchDiscriminator(len(model.styles), config.discriminator_channels)
-        self.generator, self.sketch_encoder = generator, sketch_encoder
-        self.discriminator, self.backbone = discriminator, backbone
-        for network in (generator, sketch_encoder, discriminator, *([backbone] if backbone else [])):
-            network.to(device).to(memory_format=torch.channels_last)
-        self.ema = AveragedModel(self.generator, multi_avg_fn=partial(_moving_average, config.ema_decay))
-        self.generator_optimiser = torch.optim.Adam(
-            [*self.generator.parameters(), *self.sketch_encoder.parameters()], config.generator_rate, config.betas
-        )
+            self.artist = ARCHITECTURES[model.architecture](model, config)
+            self.discriminator = PatchDiscriminator(len(model.styles), config.discriminator_channels)
+        self.backbone = backbone
+        for network in (self.artist, self.discriminator, *([backbone] if backbone else [])):
+            network.to(execution.device).to(memory_format=torch.channels_last)
+        self.ema = AveragedModel(self.artist.generator, multi_avg_fn=partial(_moving_average, config.ema_decay))
+        self.generator_optimiser = torch.optim.Adam(self.artist.parameters(), config.generator_rate, config.betas)
         self.discriminator_optimiser = torch.optim.Adam(
             self.discriminator.parameters(), config.discriminator_rate, config.betas
         )
-        # The memory and the losses stay out of the compiled parts: they are cheap, and in float32.
-        wrap: Callable[[nn.Module], Any] = torch.compile if execution.compile else lambda module: module
-        self.encode_photo = wrap(generator.photo_encoder)
-        self.encode_sketch = wrap(sketch_encoder)
-        self.render = wrap(generator.renderer)
-        self.judge = wrap(discriminator)
+        wrap: Wrap = torch.compile if execution.compile else lambda module: module
+        self.artist.wrap(wrap)
+        self.judge = wrap(self.discriminator)
         self.perceive = wrap(backbone) if backbone else None
 
     def train_step(self, photo: Tensor, target: Tensor, style: Tensor) -> Scores:
         """One step of both players on a batch: photo (B, 3, H, W), target (B, 1, H, W) in [-1, 1], style (B,)."""
-        config, weights = self.config, self.config.losses
-        device = self.execution.device
+        config, device = self.config, self.execution.device
         photo, target, style = (tensor.to(device, non_blocking=True) for tensor in (photo, target, style))
         self._set_rates()
 
-        with self._autocast():
-            features, stem = self.encode_photo(pad_to_stride(photo).contiguous(memory_format=torch.channels_last))
-            sketch_features, _ = self.encode_sketch(pad_to_stride(target).contiguous(memory_format=torch.channels_last))
-        memory = self.generator.memory
         chance = torch.Generator().manual_seed(seed_of(config.seed, 3, self.step))
-        reseeded = memory.update(features, sketch_features, style, config.memory_decay, chance, config.reseed_after)
-        style_map = memory.read(features, style)
         with self._autocast():
-            sketch = crop_to(self.render(features, style_map.to(features.dtype), stem), *target.shape[-2:]).float()
+            drawing = self.artist(photo, target, style, chance)
+            sketch = drawing.sketch
             real, fake = self.judge(photo, target, style), self.judge(photo, sketch.detach(), style)
         discriminator_loss = losses.adversarial_discriminator(real.float(), fake.float())
         self.discriminator_optimiser.zero_grad(set_to_none=True)
@@ -119,26 +105,23 @@ class Trainer:
         terms = {
             "adversarial": losses.adversarial_generator(fake.float()),
             "reconstruction": losses.reconstruction(sketch, target),
-            "memory_refinement": losses.memory_refinement(features, sketch_features, memory, style),
+            **drawing.terms,
             **self._perceptual_terms(sketch, target, chance),
         }
-        total = torch.stack([getattr(weights, name) * term for name, term in terms.items()]).sum()
+        total = torch.stack([getattr(config.losses, name) * term for name, term in terms.items()]).sum()
+        if not torch.isfinite(total):
+            raise MostSketchError(
+                f"the loss is no longer finite at step {self.step + 1}; resume from the last checkpoint "
+                "with --precision fp32, or start again with lower learning rates"
+            )
         self.generator_optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(total)
         self.generator_optimiser.step()
         self.discriminator.requires_grad_(True)
-        self.ema.update_parameters(self.generator)
+        self.ema.update_parameters(self.artist.generator)
         self.step += 1
-
-        scores = {name: term.item() for name, term in terms.items()}
-        scores |= {"total": total.item(), "discriminator": discriminator_loss.item(), "reseeded": reseeded}
-        if not torch.isfinite(total):
-            raise MostSketchError(
-                f"the loss is no longer finite at step {self.step}; resume from the last checkpoint "
-                "with --precision fp32, or start again with lower learning rates"
-            )
-        scores["slots_used"], scores["disagreement"] = memory.usage(features, sketch_features, style)
-        return scores
+        figures = {"total": total.item(), "discriminator": discriminator_loss.item(), **drawing.figures}
+        return {name: term.item() for name, term in terms.items()} | figures
 
     def _perceptual_terms(self, sketch: Tensor, target: Tensor, chance: torch.Generator) -> dict[str, Tensor]:
         if self.perceive is None:
@@ -173,9 +156,9 @@ class Trainer:
         return torch.autocast(self.execution.device.type, precision, enabled=precision != torch.float32)
 
     @property
-    def averaged(self) -> Generator:
+    def averaged(self) -> AnyGenerator:
         """The generator with the moving-average weights, which sheets, scores and released files are made with."""
-        return cast(Generator, self.ema.module)
+        return cast(AnyGenerator, self.ema.module)
 
     @torch.no_grad()
     def draw(self, photo: Tensor, style: int) -> Tensor:
@@ -189,8 +172,7 @@ class Trainer:
         """All that `restore` needs to go on exactly: tensors, numbers and plain containers only."""
         return {
             "step": self.step,
-            "generator": self.generator.state_dict(),
-            "sketch_encoder": self.sketch_encoder.state_dict(),
+            "artist": self.artist.state_dict(),
             "discriminator": self.discriminator.state_dict(),
             "ema": self.ema.state_dict(),
             "generator_optimiser": self.generator_optimiser.state_dict(),
@@ -201,7 +183,7 @@ class Trainer:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take over a state that `state` returned, in place."""
         self.step = int(state["step"])
-        for name in ("generator", "sketch_encoder", "discriminator", "ema"):
+        for name in ("artist", "discriminator", "ema"):
             getattr(self, name).load_state_dict(state[name])
         self.generator_optimiser.load_state_dict(state["generator_optimiser"])
         self.discriminator_optimiser.load_state_dict(state["discriminator_optimiser"])

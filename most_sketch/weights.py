@@ -13,7 +13,7 @@ from safetensors.torch import save
 from most_sketch.config import ModelConfig, from_dict, to_dict
 from most_sketch.errors import WeightsError
 from most_sketch.images import atomic_write
-from most_sketch.network.generator import Generator
+from most_sketch.network import AnyGenerator, build_generator
 
 CONFIG_KEY = "most_sketch_model"
 DEFAULT_WEIGHTS = "most-net-cufs"
@@ -21,7 +21,7 @@ TRAINING_ONLY = ("memory.started", "memory.idle")
 """Buffers that matter while the memory is being updated; a released file leaves them out."""
 
 
-def save_weights(path: Path, generator: Generator, dtype: torch.dtype = torch.float32) -> None:
+def save_weights(path: Path, generator: AnyGenerator, dtype: torch.dtype = torch.float32) -> None:
     """Write a generator, its config in the metadata, atomically. The memory stays float32 whatever the dtype."""
     tensors = {
         name: tensor.contiguous() if name.startswith("memory.") else tensor.to(dtype).contiguous()
@@ -33,7 +33,7 @@ def save_weights(path: Path, generator: Generator, dtype: torch.dtype = torch.fl
         file.write(save(tensors, metadata))
 
 
-def load_weights(name_or_path: str | Path = DEFAULT_WEIGHTS) -> Generator:
+def load_weights(name_or_path: str | Path = DEFAULT_WEIGHTS) -> AnyGenerator:
     """The generator that a weights file describes, float32 on the CPU, ready to draw.
 
     `name_or_path` is a safetensors file, or the name of bundled weights. Raises `WeightsError` for a name
@@ -46,7 +46,7 @@ def load_weights(name_or_path: str | Path = DEFAULT_WEIGHTS) -> Generator:
             shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
             # On the meta device a wrong or hostile config costs no memory before it has been compared.
             with torch.device("meta"):
-                generator = Generator(config)
+                generator = build_generator(config)
             wanted = {
                 name: tuple(tensor.shape)
                 for name, tensor in generator.state_dict().items()
@@ -60,8 +60,9 @@ def load_weights(name_or_path: str | Path = DEFAULT_WEIGHTS) -> Generator:
         raise WeightsError(f"{path}: not a safetensors file, or cut short ({error})") from error
     except OSError as error:
         raise WeightsError(f"{path}: cannot be read ({error.strerror or error})") from error
-    state["memory.started"] = torch.ones(len(config.styles), dtype=torch.bool)
-    state["memory.idle"] = torch.zeros(len(config.styles), config.slots, dtype=torch.long)
+    if config.architecture == "most-net":
+        state["memory.started"] = torch.ones(len(config.styles), dtype=torch.bool)
+        state["memory.idle"] = torch.zeros(len(config.styles), config.slots, dtype=torch.long)
     generator.load_state_dict(state, assign=True)
     return generator.eval().requires_grad_(False)
 

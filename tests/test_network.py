@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from most_sketch.config import MODEL_PRESETS, ModelConfig
+from most_sketch.config import PRESETS, ModelConfig
 from most_sketch.network.discriminator import PatchDiscriminator
 from most_sketch.network.encoder import Encoder
 from most_sketch.network.generator import Generator, crop_to, pad_to_stride
 from most_sketch.network.injection import StyleInjection
+from most_sketch.network.pix2pix import UNet256
 
 TINY = ModelConfig(channels=8, stem_channels=8, slots=8, injection_channels=8)
 
@@ -45,7 +46,7 @@ def test_features_are_at_a_quarter_whatever_the_stem(stem_stride: int, skip: boo
 
 
 def test_paper_preset_has_the_papers_shapes() -> None:
-    config = MODEL_PRESETS["paper"]
+    config, _ = PRESETS["paper"]
     with torch.device("meta"):
         generator, sketch_encoder = Generator(config), Encoder(1, config)
         photo_features, _ = generator.photo_encoder(torch.zeros(16, 3, 256, 256))
@@ -87,6 +88,26 @@ def test_the_style_decides_the_drawing() -> None:
     photo = torch.rand(1, 3, 32, 32).expand(2, -1, -1, -1)
     pencil, ink = generator(photo, torch.tensor([0, 1]))
     assert not torch.allclose(pencil, ink, atol=1e-3)
+
+
+def test_pix2pix_is_the_reference_u_net() -> None:
+    config, _ = PRESETS["pix2pix"]
+    with torch.device("meta"):
+        network = UNet256(config)
+        assert network(torch.zeros(1, 3, 250, 200), None).shape == (1, 1, 250, 200)
+    weights = sum(parameter.numel() for parameter in network.parameters() if parameter.ndim > 1)
+    two_more_channels_out, normalisations, biases = 2 * 128 * 16, 2 * (2432 + 2496), 3
+    # The reference, with batch normalisation and colour out, prints 54.414 million parameters.
+    assert round((weights + two_more_channels_out + normalisations + biases) / 1e6, 3) == 54.414
+
+
+def test_pix2pix_drops_out_in_training_only() -> None:
+    torch.manual_seed(0)
+    network, photo = UNet256(ModelConfig(architecture="pix2pix", stem_channels=4)), torch.rand(1, 3, 64, 64)
+    style = torch.tensor([0])
+    assert not torch.equal(network(photo, style), network(photo, style))
+    network.eval()
+    assert torch.equal(network(photo, style), network(photo, style))
 
 
 def test_discriminator_is_told_the_style() -> None:

@@ -103,6 +103,22 @@ def test_it_learns_one_pair_and_the_memory_comes_to_agree(tmp_path: Path) -> Non
     assert (drawn[0] - truth).abs().mean() < 0.08
 
 
+def test_the_baseline_trains_and_resumes_in_the_same_loop(tmp_path: Path) -> None:
+    data = {"pencil": write_pairs(tmp_path / "data", ["a", "b", "c"])}
+    model = ModelConfig(architecture="pix2pix", stem_channels=4)
+    weights = LossWeights(adversarial=1, reconstruction=100, style=0, content=0, memory_refinement=0)
+    record = RunRecord(model, replace(SHORT, steps=4, losses=weights), data, "none")
+    whole, halves = Run(tmp_path / "whole"), Run(tmp_path / "halves")
+    for run in (whole, halves):
+        run.begin(record)
+    straight, _ = go(whole)
+    assert go(halves, stop_after=2)[0] + go(halves)[0] == straight
+    assert straight[-1].keys() == {"adversarial", "reconstruction", "total", "discriminator"}
+    drawn = load_weights(whole.weights_file)
+    assert drawn.config == model
+    assert drawn(torch.rand(1, 3, 48, 40), torch.tensor([0])).shape == (1, 1, 48, 40)
+
+
 def test_styles_train_together_with_a_memory_each(tmp_path: Path) -> None:
     data = {name: write_pairs(tmp_path / name, ["a", "b", "c"]) for name in ("pencil", "ink")}
     _, final = go(begin(tmp_path / "run", data, replace(SHORT, steps=4)))
@@ -125,6 +141,12 @@ def test_the_folder_holds_log_and_sheets_that_can_be_read(tmp_path: Path) -> Non
     assert [sheet.name for sheet in sheets] == ["000005.png", "000010.png"]
     with Image.open(sheets[0]) as sheet:  # two held-out pairs, each a photo, a sketch and the truth
         assert sheet.size == (2 * 3 * SIZE[0] + 4, SIZE[1])
+        shown = sheet.crop((0, 0, *SIZE)), sheet.crop((2 * SIZE[0], 0, 3 * SIZE[0], SIZE[1]))
+    with (
+        Image.open(data["pencil"] / "photos" / "00.png") as photo,
+        Image.open(data["pencil"] / "sketches" / "00.png") as truth,
+    ):
+        assert [picture.tobytes() for picture in shown] == [photo.tobytes(), truth.convert("RGB").tobytes()]
 
 
 def test_log_lines_after_the_last_checkpoint_are_not_kept_twice(tmp_path: Path) -> None:
@@ -154,10 +176,12 @@ def test_gradients_reach_both_encoders_and_never_the_backbone(backbone_file: Pat
     backbone = load_backbone(str(backbone_file))
     assert backbone is not None
     trainer = Trainer(TINY, SHORT, backbone, CPU)
-    before = {name: value.clone() for name, value in trainer.sketch_encoder.state_dict().items()}
+    before = {name: value.clone() for name, value in trainer.artist.named_parameters()}
     frozen = [parameter.clone() for parameter in backbone.parameters()]
     trainer.train_step(torch.rand(2, 3, 48, 40), torch.rand(2, 1, 48, 40), torch.tensor([0, 0]))
-    assert all((trainer.sketch_encoder.state_dict()[name] != value).any() for name, value in before.items())
+    moved = {name for name, value in trainer.artist.named_parameters() if not torch.equal(value, before[name])}
+    assert moved == before.keys()
+    assert any(name.startswith("sketch_encoder.") for name in moved)
     assert all(torch.equal(old, new) for old, new in zip(frozen, backbone.parameters(), strict=True))
 
 
@@ -173,7 +197,8 @@ def test_each_layer_is_scaled_by_its_own_size(backbone_file: Path) -> None:
 def test_a_step_in_bfloat16_keeps_the_memory_in_float32() -> None:
     trainer = Trainer(TINY, SHORT, None, replace(CPU, precision=torch.bfloat16))
     scores = trainer.train_step(torch.rand(2, 3, 48, 40), torch.rand(2, 1, 48, 40), torch.tensor([0, 0]))
-    assert trainer.generator.memory.keys.dtype == torch.float32
+    memory_keys = trainer.artist.get_buffer("generator.memory.keys")
+    assert memory_keys.dtype == torch.float32
     assert 0 < scores["total"] < 1e4
 
 
@@ -201,6 +226,9 @@ def test_a_run_is_never_overwritten_and_a_missing_one_not_resumed(tmp_path: Path
         (["--out", "x", "--data", "data", "--set", "colour=1"], "no setting is named 'colour'"),
         (["--out", "x", "--data", "data", "--set", "slots=many"], "--set slots=many"),
         (["--out", "x", "--data", "data", "--perceptual", "nowhere"], "--perceptual nowhere: no such file"),
+        (["--out", "x", "--data", "data", "--model", "gan"], "--model gan: there are ours, paper, pix2pix"),
+        (["--out", "x", "--data", "a=data", "--data", "b=data", "--model", "pix2pix"], "one style only"),
+        (["--out", "x", "--data", "data", "--set", 'styles=["a"]'], "--data NAME=DIR"),
         (["--out", "x", "--resume"], "no run to resume"),
         (["--out", "x", "--resume", "--steps", "5"], "only --out"),
     ],

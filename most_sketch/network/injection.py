@@ -39,5 +39,5 @@ class StyleInjectionBlock(nn.Module):
 
     def forward(self, features: Tensor, style: Tensor) -> Tensor:
         hidden = self.conv1(F.leaky_relu(self.inject1(features, style), 0.2))
-        hidden: Tensor = self.conv2(F.leaky_relu(self.inject2(hidden, style), 0.2))
-        return features + hidden
+        changed: Tensor = self.conv2(F.leaky_relu(self.inject2(hidden, style), 0.2))
+        return features + changed

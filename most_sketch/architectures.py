@@ -1,0 +1,87 @@
+"""What differs between the networks that one training loop trains: how they draw while they learn.
+
+Each holds the `generator` that is released, and what else its own side of the game needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from most_sketch import losses
+from most_sketch.config import ModelConfig, TrainConfig
+from most_sketch.network.encoder import Encoder
+from most_sketch.network.generator import Generator, crop_to, pad_to_stride
+from most_sketch.network.pix2pix import UNet256
+
+Wrap = Callable[[nn.Module], Any]
+"""`torch.compile`, or nothing."""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A sketch (B, 1, H, W) float32 in [-1, 1], the architecture's own loss terms, and figures for the log."""
+
+    sketch: Tensor
+    terms: dict[str, Tensor] = field(default_factory=dict)
+    figures: dict[str, float] = field(default_factory=dict)
+
+
+class MostNetTraining(nn.Module):
+    """MOST-Net with its sketch encoder: the memory is updated, then read. Paper: Fig. 2 (a), red and blue paths."""
+
+    def __init__(self, model: ModelConfig, config: TrainConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.generator = Generator(model)
+        self.sketch_encoder = Encoder(1, model)
+        self.wrap(lambda module: module)
+
+    def wrap(self, wrap: Wrap) -> None:
+        """Compile the convolutional parts. The memory stays out: it is cheap, in float32, and branches."""
+        parts = (self.generator.photo_encoder, self.sketch_encoder, self.generator.renderer)
+        # In a tuple, for a module would be registered and saved twice.
+        self._parts = tuple(wrap(part) for part in parts)
+
+    def forward(self, photo: Tensor, target: Tensor, style: Tensor, chance: torch.Generator) -> Drawing:
+        """photo (B, 3, H, W) and target (B, 1, H, W) in [-1, 1], style (B,); `chance` places reseeded slots."""
+        encode_photo, encode_sketch, render = self._parts
+        memory, config = self.generator.memory, self.config
+        features, stem = encode_photo(pad_to_stride(photo).contiguous(memory_format=torch.channels_last))
+        sketch_features, _ = encode_sketch(pad_to_stride(target).contiguous(memory_format=torch.channels_last))
+        reseeded = memory.update(features, sketch_features, style, config.memory_decay, chance, config.reseed_after)
+        style_map = memory.read(features, style).to(features.dtype)
+        sketch = crop_to(render(features, style_map, stem), *target.shape[-2:]).float()
+        refinement = losses.memory_refinement(features, sketch_features, memory, style)
+        slots_used, disagreement = memory.usage(features, sketch_features, style)
+        figures = {"slots_used": slots_used, "disagreement": disagreement, "reseeded": reseeded}
+        return Drawing(sketch, {"memory_refinement": refinement}, figures)
+
+
+class Pix2PixTraining(nn.Module):
+    """The U-Net alone."""
+
+    def __init__(self, model: ModelConfig, config: TrainConfig) -> None:  # noqa: ARG002 - one signature for all
+        super().__init__()
+        self.generator = UNet256(model)
+        self.wrap(lambda module: module)
+
+    def wrap(self, wrap: Wrap) -> None:
+        """Compile the network."""
+        self._draw = (wrap(self.generator),)
+
+    def forward(self, photo: Tensor, target: Tensor, style: Tensor, chance: torch.Generator) -> Drawing:  # noqa: ARG002
+        """photo (B, 3, H, W) in [-1, 1], style (B,); the target is not looked at, `chance` seeds the dropout."""
+        with torch.random.fork_rng(devices=[photo.device] if photo.is_cuda else []):
+            torch.manual_seed(int(torch.randint(2**62, (), generator=chance)))
+            return Drawing(self._draw[0](photo, style).float())
+
+
+ARCHITECTURES: dict[str, type[MostNetTraining] | type[Pix2PixTraining]] = {
+    "most-net": MostNetTraining,
+    "pix2pix": Pix2PixTraining,
+}
