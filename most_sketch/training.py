@@ -9,7 +9,6 @@ from typing import Any, cast
 
 import torch
 from PIL import Image
-from piq import fsim, ssim
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
@@ -19,6 +18,7 @@ from most_sketch.architectures import ARCHITECTURES, Wrap
 from most_sketch.config import ModelConfig, TrainConfig
 from most_sketch.data import Pair, PairSet, StyleSampler, find_pairs, hold_out, load_pair, seed_of
 from most_sketch.errors import InputError, MostSketchError
+from most_sketch.evaluation.metrics import Metric, fsim, l1, ssim
 from most_sketch.images import to_image, to_tensor
 from most_sketch.network import AnyGenerator
 from most_sketch.network.discriminator import PatchDiscriminator
@@ -31,17 +31,8 @@ SHEET_ROWS = 12
 CALIBRATION_SKETCHES = 32
 
 Scores = dict[str, float]
-Metric = Callable[[Tensor, Tensor], Tensor]
-"""Sketch and truth (1, 1, H, W) with grey levels 0 to 255 -> one number."""
-
-QUICK_METRICS: dict[str, Metric] = {
-    "l1": lambda sketch, truth: (sketch - truth).abs().mean() / 255,
-    "ssim": lambda sketch, truth: ssim(sketch, truth, data_range=255.0, downsample=False),
-}
-FINAL_METRICS: dict[str, Metric] = {
-    **QUICK_METRICS,
-    "fsim": lambda sketch, truth: fsim(sketch, truth, data_range=255.0, chromatic=False),
-}
+QUICK_METRICS: dict[str, Metric] = {"l1": l1, "ssim": ssim}
+FINAL_METRICS: dict[str, Metric] = {**QUICK_METRICS, "fsim": fsim}
 
 
 @dataclass(frozen=True)

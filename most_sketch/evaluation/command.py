@@ -1,0 +1,171 @@
+"""What `most-sketch eval` does, without its command line: find the pairs, draw, score, write what was asked for."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from most_sketch.data import Pair, find_pairs, hold_out
+from most_sketch.device import resolve_device
+from most_sketch.errors import InputError
+from most_sketch.evaluation.baselines import Method
+from most_sketch.evaluation.methods import BASELINES, Folder, baseline, names_of_weights, network
+from most_sketch.evaluation.metrics import Metrics, load_metrics
+from most_sketch.evaluation.report import Case, render_report
+from most_sketch.evaluation.results import Evaluation, PairScore, to_csv
+from most_sketch.evaluation.scoring import draw_one, score_pairs
+from most_sketch.images import atomic_write
+from most_sketch.weights import DEFAULT_WEIGHTS
+
+DEFAULT_DATA = Path("cufs")
+SPLITS = ("all", "validation")
+
+Watch = Callable[[int, int], None]
+"""Told after each pair how many are done, of how many."""
+
+
+@dataclass(frozen=True)
+class EvalConfig:
+    """What is scored, and how it is computed."""
+
+    data: Path | None = None
+    """Folder of pairs; None looks for `cufs` here."""
+    split: str = "all"
+    style: str | None = None
+    """The style to draw in, of weights that have several; None takes their first."""
+    gallery: Path | None = None
+    """Pairs among which `nearest` looks. None: the training part where the validation part is scored, else the
+    other pairs of the set."""
+    backbones: Path | None = None
+    device: str = "auto"
+    batch_size: int = 8
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What to keep besides the means."""
+
+    save: Path | None = None
+    """Folder for the sketches."""
+    csv: Path | None = None
+    report: Path | None = None
+
+
+def evaluate(
+    config: EvalConfig, weights: str | None, predictions: str | None, outputs: Outputs, watch: Watch
+) -> Evaluation:
+    """Score `weights` (a name, a file or a run's folder), or `predictions` (a folder or one of `BASELINES`).
+
+    Raises `InputError` or `WeightsError` in one line for anything that cannot be read, drawn or scored.
+    """
+    if weights is not None and predictions is not None:
+        raise InputError("--weights and --predictions are two answers to one question; give one")
+    root, device = find_data(config.data), resolve_device(config.device)
+    known = find_pairs(root)
+    pairs, rest = _split(known, config.split)
+    if predictions is None:
+        chosen = weights or DEFAULT_WEIGHTS
+        name, method = names_of_weights([chosen])[0], network(chosen, config.style, device)
+    elif predictions in BASELINES:
+        name, method = baseline(predictions, find_pairs(config.gallery) if config.gallery else rest)
+    else:
+        name, method = f"{Path(predictions).name}/", Folder(Path(predictions), pairs, known)
+    _check(outputs)
+    metrics = load_metrics(config.backbones, device)
+    scores = _run(pairs, method, metrics, device, config.batch_size, outputs.save, watch)
+    evaluation = Evaluation(name, root.resolve().name, config.split, scores, metrics.missing)
+    if outputs.csv:
+        _write(outputs.csv, to_csv(evaluation).encode())
+    if outputs.report:
+        _write(outputs.report, render_report(evaluation, _cases(evaluation, pairs, method, device)).encode())
+    return evaluation
+
+
+def compare(config: EvalConfig, runs: Sequence[str], watch: Watch) -> list[Evaluation]:
+    """Score several weights on the same pairs, in the order given. Raises like `evaluate`."""
+    root, device = find_data(config.data), resolve_device(config.device)
+    pairs, _ = _split(find_pairs(root), config.split)
+    methods = [network(run, config.style, device) for run in runs]
+    metrics = load_metrics(config.backbones, device)
+    evaluations = []
+    for number, (name, method) in enumerate(zip(names_of_weights(runs), methods, strict=True)):
+        part = partial(_watch_part, watch, number, len(runs))
+        scores = _run(pairs, method, metrics, device, config.batch_size, None, part)
+        evaluations.append(Evaluation(name, root.resolve().name, config.split, scores, metrics.missing))
+    return evaluations
+
+
+def _watch_part(watch: Watch, number: int, parts: int, done: int, total: int) -> None:
+    """Report the progress of one of several equal parts as that of the whole."""
+    watch(number * total + done, parts * total)
+
+
+def find_data(data: Path | None) -> Path:
+    """The folder of pairs, by default `cufs` in the working directory. Raises `InputError` if that is not there."""
+    if data is None and not DEFAULT_DATA.is_dir():
+        raise InputError(
+            f"no --data given and no folder {DEFAULT_DATA} here; expected are photos and artists' sketches of equal "
+            "names, such as cufs/cuhk/photos/f-005-01.jpg and cufs/cuhk/sketches/f-005-01.jpg, 200 x 250 pixels each"
+        )
+    return data or DEFAULT_DATA
+
+
+def _split(pairs: Sequence[Pair], split: str) -> tuple[Sequence[Pair], Sequence[Pair]]:
+    """The pairs to score, and those among which a nearest sketch may be looked for."""
+    if split == "all":
+        return pairs, pairs
+    if split == "validation":
+        training, validation = hold_out(pairs)
+        return validation, training
+    raise InputError(f"--split {split}: there are {', '.join(SPLITS)}")
+
+
+def _check(outputs: Outputs) -> None:
+    """Refuse what could not be written before minutes are spent on it."""
+    for path in (outputs.csv, outputs.report):
+        if path and path.is_dir():
+            raise InputError(f"{path}: is a folder, not a file")
+    if outputs.save and outputs.save.exists() and not outputs.save.is_dir():
+        raise InputError(f"--save {outputs.save}: is a file, not a folder")
+
+
+def _run(
+    pairs: Sequence[Pair],
+    method: Method,
+    metrics: Metrics,
+    device: torch.device,
+    batch_size: int,
+    save: Path | None,
+    watch: Watch,
+) -> tuple[PairScore, ...]:
+    scores = []
+    for scored in score_pairs(pairs, method, metrics, device, batch_size):
+        if save:
+            picture = io.BytesIO()
+            scored.sketch.save(picture, "PNG")
+            _write(save / f"{scored.pair.name}.png", picture.getvalue())
+        scores.append(scored.score)
+        watch(len(scores), len(pairs))
+    return tuple(scores)
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(path) as file:
+            file.write(content)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror or error})") from error
+
+
+def _cases(evaluation: Evaluation, pairs: Sequence[Pair], method: Method, device: torch.device) -> list[Case]:
+    """The best, the median and the worst sketch. They are drawn again: only now is it known which they are."""
+    return [
+        Case(title, evaluation.scores[place], pairs[place], draw_one(pairs[place], method, device))
+        for title, place in evaluation.examples().items()
+    ]

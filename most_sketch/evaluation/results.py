@@ -1,0 +1,133 @@
+"""The outcome of an evaluation: one row of scores a pair, their means, and both as CSV and JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+from most_sketch.evaluation.columns import COLUMNS, Column
+from most_sketch.evaluation.published import TABLE_I, TEST_PAIRS, published_set
+
+PROTOCOL_SIZE = (200, 250)
+"""Width and height at which the literature's figures on CUFS and CUFSF were taken."""
+
+
+@dataclass(frozen=True)
+class PairScore:
+    """The scores of one sketch."""
+
+    database: str
+    name: str
+    size: tuple[int, int]
+    """Width and height at which it was scored."""
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One method's scores on a paired set. Grows with the number of pairs by a few numbers each, never by images."""
+
+    method: str
+    data: str
+    """Name of the folder of pairs."""
+    split: str
+    """`all` pairs, or the `validation` tenth of them."""
+    scores: tuple[PairScore, ...]
+    missing: Mapping[str, str]
+    """Key of a column that could not be computed -> how to get it."""
+
+    @property
+    def databases(self) -> list[str]:
+        return list(dict.fromkeys(score.database for score in self.scores))
+
+    @property
+    def measured(self) -> list[Column]:
+        """The columns that have numbers."""
+        return [column for column in COLUMNS if column.key not in self.missing]
+
+    @property
+    def published_set(self) -> str:
+        """Which published figures belong beside these: CUFS or CUFSF."""
+        return published_set([self.data, *self.databases])
+
+    def of(self, database: str | None = None) -> list[PairScore]:
+        """The pairs of one database, or all."""
+        return [score for score in self.scores if database in (None, score.database)]
+
+    def mean(self, key: str, database: str | None = None) -> float | None:
+        """The average over all images, or over those of one database; None for a column without numbers."""
+        if key in self.missing:
+            return None
+        return fmean(score.values[key] for score in self.of(database))
+
+    @property
+    def judge(self) -> Column:
+        """The column that tells good sketches from bad: LPIPS, which is nearest to what people say, or FSIM."""
+        return next((column for column in self.measured if column.key.startswith("lpips")), self.measured[0])
+
+    def examples(self) -> dict[str, int]:
+        """Places in `scores` of the best, the median and the worst sketch; fewer where there are fewer pairs."""
+        column = self.judge
+        order = sorted(
+            range(len(self.scores)),
+            key=lambda place: self.scores[place].values[column.key],
+            reverse=column.higher_is_better,
+        )
+        places = {"Best": order[0]}
+        if len(order) > 2:
+            places["Median"] = order[len(order) // 2]
+        if len(order) > 1:
+            places["Worst"] = order[-1]
+        return places
+
+    @property
+    def comparability(self) -> str:
+        """One sentence on how far the published figures may be compared with these."""
+        name = self.published_set
+        test = f"Published figures: the paper's, on the {TEST_PAIRS[name]} test pairs of {name} at 200 x 250."
+        odd = {score.size for score in self.scores} - {PROTOCOL_SIZE}
+        if odd:
+            width, height = min(odd)
+            return f"{test} Not comparable: these pairs have other sizes, for example {width} x {height}."
+        if self.split == "validation" or len(self.scores) != TEST_PAIRS[name]:
+            return f"{test} These are {len(self.scores)} other pairs: read the comparison as a rough one."
+        return test
+
+
+def summary(evaluation: Evaluation) -> dict[str, Any]:
+    """The means as a plain dict for JSON; None where there is no number."""
+    return {
+        "method": evaluation.method,
+        "data": evaluation.data,
+        "split": evaluation.split,
+        "pairs": len(evaluation.scores),
+        "overall": {column.key: evaluation.mean(column.key) for column in COLUMNS},
+        "databases": {
+            database: {
+                "pairs": len(evaluation.of(database)),
+                **{column.key: evaluation.mean(column.key, database) for column in COLUMNS},
+            }
+            for database in evaluation.databases
+        },
+        "missing": dict(evaluation.missing),
+        "published": {
+            "set": evaluation.published_set,
+            "note": evaluation.comparability,
+            "methods": {row.method: row.by_key for row in TABLE_I[evaluation.published_set]},
+        },
+    }
+
+
+def to_csv(evaluation: Evaluation) -> str:
+    """One line a pair, under a header."""
+    columns = [column.key for column in evaluation.measured]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["database", "name", "width", "height", *columns])
+    for score in evaluation.scores:
+        writer.writerow([score.database, score.name, *score.size, *(f"{score.values[key]:.6f}" for key in columns)])
+    return text.getvalue()

@@ -1,0 +1,360 @@
+"""`most-sketch eval` from pairs on disk to tables and files, and everything that can be wrong with its input."""
+
+from __future__ import annotations
+
+import csv
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import typer
+from drawn_pairs import write_pairs
+from PIL import Image
+from torch import Tensor
+
+from most_sketch.cli_eval import eval_command
+from most_sketch.config import ModelConfig
+from most_sketch.data import Pair, find_pairs, hold_out
+from most_sketch.errors import InputError, MostSketchError, WeightsError
+from most_sketch.evaluation.baselines import dodge, grey
+from most_sketch.evaluation.metrics import Metrics, l1
+from most_sketch.evaluation.published import TABLE_I, TABLE_II, published_set
+from most_sketch.evaluation.scoring import score_pairs
+from most_sketch.network.generator import Generator
+from most_sketch.weights import save_weights
+
+SIZE = (64, 80)
+TINY = ModelConfig(
+    styles=("pencil", "ink"),
+    channels=8,
+    stem_channels=4,
+    encoder_blocks=1,
+    slots=4,
+    injection_blocks=1,
+    injection_channels=4,
+)
+
+Eval = Callable[..., str]
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> Path:
+    """Two databases, of eleven and two pairs."""
+    write_pairs(tmp_path / "cufs" / "first", [f"{number:02d}" for number in range(11)], SIZE)
+    write_pairs(tmp_path / "cufs" / "second", ["a", "b"], SIZE)
+    return tmp_path / "cufs"
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    run = tmp_path / "run"
+    run.mkdir()
+    save_weights(run / "weights.safetensors", Generator(TINY))
+    return run
+
+
+@pytest.fixture
+def run_eval(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Eval:
+    """Run the command in an empty folder without cache and network; returns what it wrote to standard output."""
+
+    def refuse(*_: Any) -> None:
+        raise OSError("no network in tests")
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "empty-cache"))
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    app = typer.Typer()
+    app.command("eval")(eval_command)
+
+    def run(*arguments: object) -> str:
+        capsys.readouterr()
+        app([str(argument) for argument in arguments], standalone_mode=False)
+        return capsys.readouterr().out
+
+    return run
+
+
+def copy_truth(pairs: Path, target: Path) -> Path:
+    """Predictions that are the artist's own sketches."""
+    for pair in find_pairs(pairs):
+        path = target / f"{pair.name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(pair.sketch.read_bytes())
+    return target
+
+
+def test_the_artists_own_sketches_get_the_best_scores_there_are(run_eval: Eval, pairs: Path, tmp_path: Path) -> None:
+    scores = json.loads(run_eval("--data", pairs, "--predictions", copy_truth(pairs, tmp_path / "truth"), "--json"))
+    assert scores["overall"] == pytest.approx(
+        {"fsim": 1, "ssim": 1, "lpips_squeeze": None, "lpips_alex": None, "lpips_vgg": None, "l1": 0}, abs=1e-6
+    )
+    assert scores["pairs"] == 13
+    assert {name: part["pairs"] for name, part in scores["databases"].items()} == {"first": 11, "second": 2}
+
+
+def test_averages_are_over_images_and_the_csv_has_every_one(run_eval: Eval, pairs: Path, tmp_path: Path) -> None:
+    table = tmp_path / "scores.csv"
+    scores = json.loads(run_eval("--data", pairs, "--predictions", "grey", "--json", "--csv", table))
+    rows = list(csv.DictReader(table.open()))
+    assert len(rows) == 13
+    assert (rows[0]["database"], rows[0]["name"], rows[0]["width"], rows[0]["height"]) == ("first", "00", "64", "80")
+    for key in ("fsim", "ssim", "l1"):
+        assert scores["overall"][key] == pytest.approx(np.mean([float(row[key]) for row in rows]), abs=1e-6)
+        second = [float(row[key]) for row in rows if row["database"] == "second"]
+        assert scores["databases"]["second"][key] == pytest.approx(np.mean(second), abs=1e-6)
+
+
+def test_the_table_shows_databases_and_marks_published_rows(run_eval: Eval, pairs: Path) -> None:
+    lines = run_eval("--data", pairs, "--predictions", "grey").splitlines()
+    row_of = {line.split("  ")[1].strip(): line for line in lines if line.startswith("  ")}
+    assert "n/a" in row_of["the grey photo"]
+    assert "published" not in row_of["the grey photo"]
+    assert any(line.strip().startswith("second") for line in lines)
+    assert row_of["MOST-Net (paper)"].split()[2:] == ["published", "0.7394", "0.5433", "0.1207", "0.1837", "0.3006"]
+
+
+def test_the_validation_split_is_the_held_out_tenth(run_eval: Eval, pairs: Path, tmp_path: Path) -> None:
+    table = tmp_path / "scores.csv"
+    run_eval("--data", pairs, "--predictions", "grey", "--split", "validation", "--csv", table)
+    scored = [(row["database"], row["name"]) for row in csv.DictReader(table.open())]
+    assert scored == [("first", "00"), ("first", "10"), ("second", "a")]
+
+
+def test_without_data_it_looks_for_cufs_here(run_eval: Eval, pairs: Path) -> None:
+    with pytest.raises(InputError, match=r"no folder cufs here; expected are .*cufs/cuhk/photos/f-005-01.jpg"):
+        run_eval("--predictions", "grey")
+    pairs.rename("cufs")
+    assert json.loads(run_eval("--predictions", "grey", "--json"))["pairs"] == 13
+
+
+def test_saved_sketches_score_exactly_as_the_weights_that_drew_them(
+    run_eval: Eval, pairs: Path, weights: Path, tmp_path: Path
+) -> None:
+    sketches = tmp_path / "sketches"
+    drawn = json.loads(run_eval("--data", pairs, "--weights", weights, "--save", sketches, "--json"))
+    read = json.loads(run_eval("--data", pairs, "--predictions", sketches, "--json"))
+    assert read["overall"] == drawn["overall"]
+    assert drawn["method"] == "run"
+    with Image.open(sketches / "second" / "a.png") as sketch:
+        assert (sketch.mode, sketch.size) == ("L", SIZE)
+
+
+def test_a_style_is_drawn_from_its_own_memory(run_eval: Eval, pairs: Path, weights: Path) -> None:
+    pencil, default, ink = (
+        json.loads(run_eval("--data", pairs, "--weights", weights, *style, "--json"))["overall"]
+        for style in (("--style", "pencil"), (), ("--style", "ink"))
+    )
+    assert pencil == default
+    assert pencil != ink
+    with pytest.raises(InputError, match=r"--style chalk: the weights .* have pencil, ink"):
+        run_eval("--data", pairs, "--weights", weights, "--style", "chalk")
+
+
+def test_compare_prints_the_runs_beside_the_published_ablation(run_eval: Eval, pairs: Path, weights: Path) -> None:
+    other = weights.parent / "other.safetensors"
+    torch.manual_seed(1)
+    save_weights(other, Generator(TINY))
+    first, second = json.loads(run_eval("--data", pairs, "--compare", weights, other, "--json"))
+    assert (first["method"], second["method"]) == ("run", "other")
+    assert first["overall"] == json.loads(run_eval("--data", pairs, "--weights", weights, "--json"))["overall"]
+    table = run_eval("--data", pairs, "--compare", weights, other)
+    ssim = next(line.split() for line in table.splitlines() if line.strip().startswith("SSIM"))
+    own = [f"{scores['overall']['ssim']:.4f}" for scores in (first, second)]
+    assert ssim == ["SSIM", "↑", *own, "0.4983", "0.5431", "0.5433"]
+
+
+def test_grey_is_the_luma_of_the_photo_and_dodge_is_white_where_the_photo_is_flat() -> None:
+    photo = torch.tensor([1.0, -1.0, -1.0]).view(1, 3, 1, 1).expand(1, 3, 64, 64)
+    assert grey([], photo)[0, 0, 0, 0].item() == pytest.approx(2 * 0.299 - 1, abs=1e-6)
+    assert dodge([], photo).min().item() == pytest.approx(1, abs=1e-5)
+    edge = torch.where(torch.arange(64) < 32, -0.5, 1.0).expand(1, 3, 64, 64)
+    assert dodge([], edge)[0, 0, 32, 31] < 0
+
+
+def test_nearest_takes_the_sketch_of_the_most_similar_other_photo(run_eval: Eval, tmp_path: Path) -> None:
+    """Person a's photo is in the gallery a second time, under another name and with another sketch."""
+    root = write_pairs(tmp_path / "cufs" / "people", ["a", "b", "c", "d"], SIZE)
+    (root / "photos" / "twin.png").write_bytes((root / "photos" / "a.png").read_bytes())
+    Image.new("L", SIZE, 7).save(root / "sketches" / "twin.png")
+    run_eval("--data", tmp_path / "cufs", "--predictions", "nearest", "--save", tmp_path / "nearest")
+    with Image.open(tmp_path / "nearest" / "people" / "a.png") as sketch:
+        assert sketch.getextrema() == (7, 7)
+    with Image.open(tmp_path / "nearest" / "people" / "twin.png") as sketch, Image.open(root / "sketches/a.png") as a:
+        assert np.array_equal(sketch, a)
+
+
+def test_nearest_looks_in_the_training_part_or_in_a_given_gallery(run_eval: Eval, pairs: Path, tmp_path: Path) -> None:
+    training, validation = hold_out(find_pairs(pairs))
+    run_eval("--data", pairs, "--predictions", "nearest", "--split", "validation", "--save", tmp_path / "own")
+    sketches = {pair.sketch.read_bytes() for pair in training}
+    grey_levels = [np.asarray(Image.open(pair.sketch)) for pair in training]
+    for pair in validation:
+        drawn = np.asarray(Image.open(tmp_path / "own" / f"{pair.name}.png"))
+        assert any(np.array_equal(drawn, each) for each in grey_levels)
+    assert len(sketches) > 1
+    gallery = write_pairs(tmp_path / "gallery", ["only"], SIZE)
+    run_eval("--data", pairs, "--predictions", "nearest", "--gallery", gallery, "--save", tmp_path / "given")
+    with (
+        Image.open(tmp_path / "given" / "first" / "05.png") as sketch,
+        Image.open(gallery / "sketches/only.png") as only,
+    ):
+        assert np.array_equal(sketch, only)
+
+
+def test_predictions_are_found_flat_by_either_name_and_with_any_ending(run_eval: Eval, tmp_path: Path) -> None:
+    root = write_pairs(tmp_path / "cufs", ["f-005-01", "m-001-01"], SIZE)
+    (root / "sketches" / "f-005-01.png").rename(root / "sketches" / "F2-005-01-sz1.png")
+    (root / "sketches" / "m-001-01.png").rename(root / "sketches" / "M2-001-01-sz1.png")
+    flat = tmp_path / "flat"
+    flat.mkdir()
+    Image.open(root / "sketches" / "F2-005-01-sz1.png").save(flat / "F2-005-01-sz1.bmp")
+    Image.open(root / "sketches" / "M2-001-01-sz1.png").convert("RGB").save(flat / "m-001-01.png")
+    assert json.loads(run_eval("--data", root, "--predictions", flat, "--json"))["overall"]["l1"] == 0
+
+
+def test_a_picture_of_another_size_is_an_error_and_never_resized(run_eval: Eval, pairs: Path, tmp_path: Path) -> None:
+    truth = copy_truth(pairs, tmp_path / "truth")
+    Image.new("L", (128, 160)).save(truth / "first" / "03.png")
+    with pytest.raises(InputError, match=r"first/03.png: 128 x 160 pixels, but the artist's sketch has 64 x 80"):
+        run_eval("--data", pairs, "--predictions", truth)
+    Image.new("L", (64, 81)).save(pairs / "first" / "sketches" / "03.png")
+    with pytest.raises(InputError, match=r"first/03: the photo has 64 x 80 pixels and the sketch 64 x 81"):
+        run_eval("--data", pairs, "--predictions", "grey")
+
+
+def break_nothing(_pairs: Path, _truth: Path) -> None:
+    return
+
+
+BROKEN: dict[str, tuple[Callable[[Path, Path], object], Sequence[str], str]] = {
+    "a pair without prediction": (
+        lambda _, truth: (truth / "first" / "04.png").unlink(),
+        (),
+        r"without a prediction in .*: first/04$",
+    ),
+    "a prediction without pair": (
+        lambda _, truth: Image.new("L", SIZE).save(truth / "stranger.png"),
+        (),
+        r"without a pair of the same name: .*stranger.png$",
+    ),
+    "two predictions of one photo": (
+        lambda _, truth: Image.new("L", SIZE).save(truth / "first" / "04.bmp"),
+        (),
+        "04.png and 04.bmp: two sketches of one photo",
+    ),
+    "a corrupt prediction": (
+        lambda _, truth: (truth / "first" / "04.png").write_bytes(b"\x89PNG\r\n\x1a\nrest lost"),
+        (),
+        r"first/04.png: ",
+    ),
+    "a corrupt photo": (
+        lambda pairs, _: (pairs / "second" / "photos" / "b.png").write_bytes(b"nothing"),
+        (),
+        r"second/photos/b.png: not a picture that can be read",
+    ),
+    "a photo without sketch": (
+        lambda pairs, _: (pairs / "second" / "sketches" / "b.png").unlink(),
+        (),
+        "without a partner of the same name: .*b.png",
+    ),
+    "an unknown split": (break_nothing, ("--split", "test"), "--split test: there are all, validation"),
+    "an unknown device": (break_nothing, ("--device", "abacus"), "unknown device 'abacus'"),
+    "both weights and predictions": (break_nothing, ("--weights", "most-net-cufs"), "give one"),
+    "runs without --compare": (break_nothing, ("runs/a",), "runs/a: give weights with --weights"),
+    "--compare without runs": (break_nothing, ("--compare",), "--compare needs the weights files"),
+    "a report that is a folder": (break_nothing, ("--report", "."), "is a folder, not a file"),
+    "no such backbones": (break_nothing, ("--backbones", "nowhere"), "--backbones nowhere: no such folder"),
+}
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_wrong_input_is_one_clear_line(run_eval: Eval, pairs: Path, tmp_path: Path, what: str) -> None:
+    damage, options, message = BROKEN[what]
+    truth = copy_truth(pairs, tmp_path / "truth")
+    damage(pairs, truth)
+    with pytest.raises(MostSketchError, match=message) as caught:
+        run_eval(*options, "--data", pairs, "--predictions", truth)
+    assert "\n" not in str(caught.value)
+
+
+def test_empty_and_missing_folders_are_named(run_eval: Eval, pairs: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match=r"empty: no pictures in it"):
+        run_eval("--data", pairs, "--predictions", tmp_path / "empty")
+    with pytest.raises(InputError, match=r"gray: no such folder, nor one of grey, dodge, nearest"):
+        run_eval("--data", pairs, "--predictions", "gray")
+    with pytest.raises(InputError, match=r"empty: no pairs found"):
+        run_eval("--data", tmp_path / "empty", "--predictions", "grey")
+    with pytest.raises(WeightsError, match=r"nobody: no such weights file"):
+        run_eval("--data", pairs, "--weights", "nobody")
+
+
+def test_flat_predictions_of_names_that_two_databases_share_are_refused(run_eval: Eval, tmp_path: Path) -> None:
+    for database in ("ar", "xm2vts"):
+        write_pairs(tmp_path / "cufs" / database, ["1"], SIZE)
+    (tmp_path / "flat").mkdir()
+    Image.new("L", SIZE).save(tmp_path / "flat" / "1.png")
+    with pytest.raises(InputError, match=r"1.png: ar, xm2vts all have this name"):
+        run_eval("--data", tmp_path / "cufs", "--predictions", tmp_path / "flat")
+
+
+def test_pictures_too_small_for_the_metrics_are_refused(run_eval: Eval, tmp_path: Path) -> None:
+    write_pairs(tmp_path / "cufs", ["a"], (40, 48))
+    with pytest.raises(InputError, match="40 x 48 pixels are too few to score; 64 a side are the least"):
+        run_eval("--data", tmp_path / "cufs", "--predictions", "grey")
+
+
+def test_weights_that_draw_no_numbers_are_refused(run_eval: Eval, pairs: Path, tmp_path: Path) -> None:
+    generator = Generator(TINY)
+    with torch.no_grad():
+        generator.renderer.decoder.output.weight.fill_(torch.nan)
+    save_weights(tmp_path / "broken.safetensors", generator)
+    with pytest.raises(WeightsError, match=r"broken\.safetensors: drew values that are not numbers"):
+        run_eval("--data", pairs, "--weights", tmp_path / "broken.safetensors")
+
+
+def test_pairs_are_read_as_they_are_scored_and_batches_hold_one_size(tmp_path: Path) -> None:
+    """The last pair is damaged; everything before it is scored first, so the set is never in memory at once."""
+    write_pairs(tmp_path / "big", ["a", "b", "c"], (72, 80))
+    write_pairs(tmp_path / "small", ["a", "b", "c"], SIZE)
+    (tmp_path / "small" / "photos" / "c.png").write_bytes(b"nothing")
+    batches: list[tuple[int, ...]] = []
+
+    def method(_pairs: Sequence[Pair], photos: Tensor) -> Tensor:
+        batches.append(tuple(photos.shape))
+        return grey([], photos)
+
+    scored = score_pairs(find_pairs(tmp_path), method, Metrics({"l1": l1}, {}), torch.device("cpu"), 2)
+    names = [next(scored).pair.name for _ in range(3)]
+    assert names == ["big/a", "big/b", "big/c"]
+    assert batches == [(2, 3, 80, 72), (1, 3, 80, 72)]
+    with pytest.raises(InputError, match="not a picture"):
+        list(scored)
+
+
+def test_published_figures_are_those_of_the_paper() -> None:
+    best = {row.method: row.by_key for row in TABLE_I["CUFS"]}["MOST-Net (paper)"]
+    assert best == {
+        "fsim": 0.7394,
+        "ssim": 0.5433,
+        "lpips_squeeze": 0.1207,
+        "lpips_alex": 0.1837,
+        "lpips_vgg": 0.3006,
+    }
+    assert [row.by_key["ssim"] for row in TABLE_II] == [0.4983, 0.5431, 0.5433]
+    assert published_set(["cufs", "ar"]) == "CUFS"
+    assert published_set(["CUFSF"]) == "CUFSF"
+
+
+def test_the_command_needs_no_torch_until_it_runs() -> None:
+    check = "import sys, most_sketch.cli_eval; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0

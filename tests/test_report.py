@@ -1,0 +1,144 @@
+"""The HTML page: complete, self-contained, well-formed, and safe from what files are called."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from drawn_pairs import write_pairs
+from PIL import Image
+
+from most_sketch.data import find_pairs
+from most_sketch.evaluation.charts import Bar, bar_chart, strip_chart
+from most_sketch.evaluation.report import Case, render_report
+from most_sketch.evaluation.results import Evaluation, PairScore
+
+MISSING = {"lpips_alex": "needs torchvision's AlexNet", "lpips_vgg": "needs torchvision's VGG-16"}
+VOID = {"meta", "img", "rect", "circle", "line"}
+
+
+class Page(HTMLParser):
+    """Collects the tags and their attributes, and checks that every tag is closed in its turn."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def count(self, tag: str) -> int:
+        return sum(1 for name, _ in self.tags if name == tag)
+
+
+def evaluation(method: str = "our method", count: int = 5) -> Evaluation:
+    scores = tuple(
+        PairScore(
+            "ar" if place % 2 else "cuhk",
+            str(place),
+            (200, 250),
+            {"fsim": 0.7 + place / 100, "ssim": 0.5, "lpips_squeeze": 0.2 - place / 100, "l1": 0.1},
+        )
+        for place in range(count)
+    )
+    return Evaluation(method, "cufs", "validation", scores, MISSING)
+
+
+@pytest.fixture
+def cases(tmp_path: Path) -> list[Case]:
+    pairs = find_pairs(write_pairs(tmp_path / "set", ["0", "1", "2"], (64, 80)))
+    scores = evaluation().scores
+    return [
+        Case(title, scores[place], pairs[place], Image.new("L", (64, 80), 40 * place))
+        for place, title in enumerate(("Best", "Median", "Worst"))
+    ]
+
+
+def test_the_page_has_table_charts_and_examples(cases: list[Case]) -> None:
+    page = render_report(evaluation(), cases)
+    parsed = Page(page)
+    assert parsed.count("img") == 9
+    # Bars for the three columns that the paper has too, and a distribution for each of our four.
+    assert parsed.count("svg") == 3 + 4
+    assert parsed.count("circle") == 4 * 5
+    assert "0.7200" in page
+    assert "MOST-Net (paper)" in page
+    assert "n/a: LPIPS AlexNet needs torchvision&#x27;s AlexNet" in page
+    assert "Published, CUFS test pairs" in page
+    assert "$" not in page
+
+
+def test_the_page_loads_nothing_from_anywhere(cases: list[Case]) -> None:
+    page = render_report(evaluation(), cases)
+    for tag, attributes in Page(page).tags:
+        assert tag not in {"script", "link", "iframe", "object"}
+        for name in ("src", "href"):
+            assert (attributes.get(name) or "data:").startswith("data:")
+    assert not re.search(r"url\(|@import|https?://", page)
+
+
+def test_pictures_in_the_page_are_the_pictures_themselves(cases: list[Case]) -> None:
+    sources = [
+        attributes["src"] or "" for tag, attributes in Page(render_report(evaluation(), cases)).tags if tag == "img"
+    ]
+    shown = [Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2]))) for source in sources]
+    assert np.array_equal(shown[0], Image.open(cases[0].pair.photo))
+    assert np.array_equal(shown[5], cases[1].sketch)
+
+
+def test_names_cannot_break_the_page(cases: list[Case]) -> None:
+    page = render_report(evaluation("<script>alert('x')</script> & $method"), cases)
+    assert "script" not in {tag for tag, _ in Page(page).tags}
+    assert "&lt;script&gt;" in page
+    assert "&amp; $method" in page
+
+
+def test_examples_are_best_median_and_worst_by_lpips() -> None:
+    assert evaluation().judge.key == "lpips_squeeze"
+    assert evaluation().examples() == {"Best": 4, "Median": 2, "Worst": 0}
+    assert evaluation(count=1).examples() == {"Best": 0}
+    without = Evaluation("m", "cufs", "all", evaluation().scores, {**MISSING, "lpips_squeeze": "needs SqueezeNet"})
+    assert without.judge.key == "fsim"
+    assert without.examples()["Best"] == 4
+
+
+def test_bars_are_sorted_from_best_to_worst_and_ours_stands_out() -> None:
+    bars = [Bar("theirs", 0.1, False), Bar("ours", 0.2, True), Bar("others", 0.3, False)]
+    up, down = bar_chart("SSIM", bars, True), bar_chart("LPIPS", bars, False)
+    assert re.findall(r">(\w+)</text><rect", up) == ["others", "ours", "theirs"]
+    assert re.findall(r">(\w+)</text><rect", down) == ["theirs", "ours", "others"]
+    lengths = [float(width) for width in re.findall(r'<rect[^>]* width="([\d.]+)"', down)]
+    assert lengths == pytest.approx([lengths[2] / 3, lengths[2] * 2 / 3, lengths[2]], abs=0.1)
+    assert re.findall(r'<rect class="own"', up) == ['<rect class="own"']
+
+
+def test_a_strip_puts_the_least_left_and_the_most_right_even_if_all_are_equal() -> None:
+    chart = strip_chart("SSIM", [("ar", [0.1, 0.5, 0.3])])
+    places = [float(x) for x in re.findall(r'cx="([\d.]+)"', chart)]
+    assert places[0] < places[2] < places[1]
+    assert "nan" not in strip_chart("SSIM", [("ar", [0.4, 0.4])])
+
+
+def test_figures_that_cannot_be_compared_say_so() -> None:
+    assert "5 other pairs" in evaluation().comparability
+    score = PairScore("ar", "1", (250, 250), evaluation().scores[0].values)
+    assert "Not comparable" in Evaluation("m", "fs2k", "all", (score,), {}).comparability
+    test_half = tuple(evaluation().scores[0] for _ in range(338))
+    assert "other pairs" not in Evaluation("m", "cufs", "all", test_half, {}).comparability
