@@ -26,7 +26,7 @@ def eval_command(
     ] = None,
     data: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Folder with photos/ and sketches/ at any depth.  [default: cufs]"),
+        typer.Option(metavar="DIR", help="Folder with photos/ and sketches/ at any depth. (default: cufs)"),
     ] = None,
     weights: Annotated[
         str | None, typer.Option(metavar="NAME|PATH", help="Bundled weights, a weights file, or a run's folder.")
@@ -53,7 +53,7 @@ def eval_command(
         typer.Option(
             metavar="DIR",
             help="Folder with squeezenet1_1-features.safetensors, alexnet-features.safetensors and "
-            "vgg16-features.safetensors for LPIPS.  [default: torchvision's cache or download, 770 MB]",
+            "vgg16-features.safetensors for LPIPS. (default: torchvision's cache or download, 770 MB)",
         ),
     ] = None,
     save: Annotated[Path | None, typer.Option(metavar="DIR", help="Keep the sketches, as DATABASE/NAME.png.")] = None,

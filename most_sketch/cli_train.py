@@ -38,7 +38,7 @@ def train_command(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out from its last state.")] = False,
     model: Annotated[
         str | None,
-        typer.Option(help="ours, paper or pix2pix: the network and the settings to train it with.  [default: ours]"),
+        typer.Option(help="ours, paper or pix2pix: the network and the settings to train it with. (default: ours)"),
     ] = None,
     memory_refinement: Annotated[
         bool, typer.Option("--memory-refinement/--no-memory-refinement", help="The paper's ablation.")
@@ -51,7 +51,7 @@ def train_command(
         typer.Option(
             metavar="vgg19|PATH|none",
             help="Backbone of style and content loss: torchvision's VGG-19, a safetensors file of a VGG-16 or "
-            "VGG-19 in torchvision's names, or none.  [default: vgg19]",
+            "VGG-19 in torchvision's names, or none. (default: vgg19)",
         ),
     ] = None,
     settings: Annotated[
@@ -61,7 +61,7 @@ def train_command(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
     compile_: Annotated[
-        bool | None, typer.Option("--compile/--no-compile", help="torch.compile.  [default: on CUDA and with bf16]")
+        bool | None, typer.Option("--compile/--no-compile", help="torch.compile. (default: on CUDA and with bf16)")
     ] = None,
     save_every: Annotated[int, typer.Option(min=1, help="Steps between checkpoints.")] = 100,
     validate_every: Annotated[int, typer.Option(min=1, help="Steps between validations and sample sheets.")] = 250,

@@ -79,7 +79,8 @@ def decode_image(file: IO[bytes], name: str) -> Image.Image:
                     f"{name}: {image.width} x {image.height} pixels are more than the "
                     f"{MAX_PIXELS // 1_000_000} million that are accepted; make it smaller first"
                 )
-            return flatten(ImageOps.exif_transpose(image))
+            ImageOps.exif_transpose(image, in_place=True)
+            return flatten(image)
     except InputError:
         raise
     except UnidentifiedImageError as error:

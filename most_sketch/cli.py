@@ -1,0 +1,56 @@
+"""The `most-sketch` command: its subcommands, and what becomes of errors. No torch at import."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated, NoReturn
+
+import typer
+
+from most_sketch import __version__
+from most_sketch.cli_convert import convert_command
+from most_sketch.cli_eval import eval_command
+from most_sketch.cli_train import train_command
+from most_sketch.errors import MostSketchError
+from most_sketch.terminal import say
+
+app = typer.Typer(
+    name="most-sketch",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("convert")(convert_command)
+app.command("train")(train_command)
+app.command("eval")(eval_command)
+
+
+def main() -> NoReturn:
+    """Run the command line. Exit code 0: all done; 1: something failed; 2: wrong usage; 130: interrupted."""
+    try:
+        app(prog_name="most-sketch")
+    except MostSketchError as error:
+        say(f"most-sketch: error: {error}")
+        sys.exit(1)
+    except BrokenPipeError:
+        # The reader has gone; else Python would complain when it flushes standard output at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    sys.exit(0)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"most-sketch {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Hand-drawn face sketches from photos."""

@@ -1,0 +1,233 @@
+"""`most-sketch convert`: parse, plan, run the batch, report."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from types import TracebackType
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
+from rich.text import Text
+
+from most_sketch.errors import InputError
+from most_sketch.terminal import say
+
+if TYPE_CHECKING:
+    from most_sketch.batch import Record
+    from most_sketch.jobs import Job
+
+MAX_STREAM = 1 << 29
+"""Bytes that are taken from standard input at most."""
+
+
+def convert_command(
+    inputs: Annotated[list[str], typer.Argument(metavar="PHOTO...", help="Photos, folders or globs; - for stdin.")],
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="File or folder to write to, - for stdout (default: photo.sketch.png beside the photo).",
+        ),
+    ] = None,
+    style: Annotated[
+        str | None, typer.Option(help="A style of the weights, or all (default: the weights' first).")
+    ] = None,
+    weights: Annotated[str | None, typer.Option(help="Name of bundled weights, or a safetensors file.")] = None,
+    align: Annotated[
+        bool, typer.Option("--align/--no-align", help="Find the face, or take the photo as already framed.")
+    ] = True,
+    faces: Annotated[str, typer.Option(metavar="largest|all|N", help="Which faces; N is the N largest.")] = "largest",
+    min_confidence: Annotated[float, typer.Option(min=0, max=1, help="Of a face to be drawn.")] = 0.9,
+    layout: Annotated[
+        Literal["crop", "photo", "side-by-side"],
+        typer.Option(help="The face alone, where it is in the photo on white paper, or beside the photo."),
+    ] = "crop",
+    format_: Annotated[
+        Literal["png", "jpg", "webp", "tiff"] | None,
+        typer.Option("--format", help="Of the sketches (default: by the output's name, else png)."),
+    ] = None,
+    quality: Annotated[int, typer.Option(min=1, max=100, help="Of jpg and webp.")] = 90,
+    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Search folders below folders too.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Draw anew what is there already.")] = False,
+    batch_size: Annotated[str, typer.Option(metavar="auto|N", help="Faces drawn at once.")] = "auto",
+    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to compute.")] = "auto",
+    precision: Annotated[Literal["auto", "fp32", "bf16"], typer.Option(help="How exactly to compute.")] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="One line of JSON a photo, on stdout.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only errors.")] = False,
+) -> None:
+    """Draw the faces in photos as pencil sketches."""
+    count = _face_count(faces)
+    size = None if batch_size == "auto" else _positive("--batch-size", batch_size)
+    if not align and faces != "largest":
+        raise typer.BadParameter("--faces chooses among found faces; with --no-align none are looked for")
+    jobs, failures = _plan(inputs, output, f".{format_}" if format_ else None, recursive)
+    if any(job.output is None for job in jobs):
+        _check_stdout(style == "all" or (count != 1 and layout != "photo"), as_json)
+
+    from most_sketch.batch import Options, run
+    from most_sketch.sketcher import Sketcher
+    from most_sketch.weights import DEFAULT_WEIGHTS
+
+    report = _Report(len(jobs) + len(failures), as_json, quiet)
+    # Pillow warns of strange tags and of sizes that we accept; errors say what matters.
+    warnings.filterwarnings("ignore", module="PIL")
+    with _sigterm_like_ctrl_c(), report:
+        for failure in failures:
+            report.add(failure)
+        if jobs:
+            sketcher = Sketcher.load(weights or DEFAULT_WEIGHTS, device, precision)
+            options = Options(
+                styles=sketcher.styles if style == "all" else (sketcher.styles[sketcher.style_index(style)],),
+                name_styles=style == "all",
+                align=align,
+                faces=count,
+                number_faces=faces != "largest",
+                min_confidence=min_confidence,
+                layout=layout,
+                quality=quality,
+                overwrite=overwrite,
+                batch_size=size,
+            )
+            with closing(run(sketcher, jobs, options)) as records:
+                for record in records:
+                    report.add(record)
+    if report.failed:
+        raise typer.Exit(1)
+
+
+def _plan(inputs: list[str], output: str | None, suffix: str | None, recursive: bool) -> tuple[list[Job], list[Record]]:
+    """The jobs, with standard input read, and a record for each input that gives none."""
+    from dataclasses import replace
+
+    from most_sketch.batch import Record
+    from most_sketch.jobs import UsageError, plan
+
+    try:
+        jobs, problems = plan(inputs, output, suffix, recursive)
+    except UsageError as error:
+        raise typer.BadParameter(str(error)) from error
+    # Here and not in a worker thread, which Ctrl-C could not interrupt.
+    jobs = [job if job.source else replace(job, content=_read_stdin()) for job in jobs]
+    return jobs, [Record(problem.name, "failed", problem.reason) for problem in problems]
+
+
+def _read_stdin() -> bytes:
+    content = sys.stdin.buffer.read(MAX_STREAM + 1)
+    if len(content) > MAX_STREAM:
+        raise InputError(f"standard input: more than the {MAX_STREAM >> 20} MiB that are accepted for one photo")
+    return content
+
+
+def _check_stdout(several: bool, as_json: bool) -> None:
+    if several:
+        raise typer.BadParameter("standard output takes one sketch; draw one face in one style, or name a folder")
+    if as_json:
+        raise typer.BadParameter("--json and the sketch cannot both go to standard output; name a file with -o")
+    if sys.stdout.isatty():
+        raise typer.BadParameter("the sketch would go to the terminal; name a file with -o")
+
+
+def _face_count(faces: str) -> int | None:
+    if faces == "largest":
+        return 1
+    return None if faces == "all" else _positive("--faces", faces)
+
+
+def _positive(option: str, text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise typer.BadParameter(f"{option} {text}: expected a whole number from 1, or a word that --help lists")
+    return int(text)
+
+
+@contextmanager
+def _sigterm_like_ctrl_c() -> Iterator[None]:
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+class _Report:
+    """Tells how a batch goes: JSON on standard output, progress and a summary on standard error."""
+
+    def __init__(self, total: int, as_json: bool, quiet: bool) -> None:
+        self._total = total
+        self._json = as_json
+        self._quiet = quiet
+        self._counts: Counter[str] = Counter()
+        self._failures: list[str] = []
+        self._last: Record | None = None
+        console = Console(stderr=True)
+        columns = (BarColumn(), MofNCompleteColumn(), _RateColumn(), TimeRemainingColumn())
+        self._progress = Progress(
+            *columns,
+            console=console,
+            disable=quiet or total == 1 or not console.is_terminal,
+            redirect_stdout=False,  # else JSON would go where the progress goes
+        )
+        self._task = self._progress.add_task("", total=total)
+
+    @property
+    def failed(self) -> bool:
+        return bool(self._failures)
+
+    def add(self, record: Record) -> None:
+        self._counts[record.status] += 1
+        self._last = record
+        if record.status == "failed":
+            self._failures.append(record.reason)
+        elif record.reason and not self._quiet:
+            say(record.reason)
+        if self._json:
+            sys.stdout.write(f"{json.dumps(record.as_dict())}\n")
+            sys.stdout.flush()
+        self._progress.advance(self._task)
+
+    def __enter__(self) -> _Report:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+        if isinstance(error, KeyboardInterrupt):
+            say(f"interrupted; {self._summary()}. The same command goes on with the rest.")
+        elif error is None:
+            self._conclude()
+
+    def _conclude(self) -> None:
+        if self._total == 1 and self._failures:
+            say(f"most-sketch: error: {self._failures[0]}")
+            return
+        if self._failures:
+            say("failed:")
+            for reason in self._failures:
+                say(f"  {reason}")
+        if not self._quiet:
+            say(self._summary())
+
+    def _summary(self) -> str:
+        counts = self._counts
+        if self._total == 1 and self._last is not None and self._last.outputs:
+            paths = ", ".join(map(str, self._last.outputs))
+            return f"{paths}: there already; --overwrite draws it anew" if counts["skipped"] else f"drawn: {paths}"
+        hint = " (there already; --overwrite draws them anew)" if counts["skipped"] else ""
+        return f"{counts['drawn']} drawn, {counts['skipped']} skipped{hint}, {counts['failed']} failed"
+
+
+class _RateColumn(ProgressColumn):
+    """Photos a second."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:.1f} photos/s" if task.speed else "")

@@ -1,0 +1,134 @@
+"""The pipeline: a photo, its face brought into the frame, the network's drawing of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from PIL import Image
+
+from most_sketch.config import ModelConfig
+from most_sketch.device import resolve_device, resolve_precision
+from most_sketch.errors import FaceError, InputError
+from most_sketch.faces import MIN_CONFIDENCE, Face, FaceFinder
+from most_sketch.frame import Placement, in_frame, place_by_eyes, place_whole, to_frame
+from most_sketch.images import flatten, to_image, to_tensor
+from most_sketch.network import AnyGenerator
+from most_sketch.weights import DEFAULT_WEIGHTS, load_weights
+
+BATCH_SIZE = {"cpu": 1, "cuda": 32, "mps": 8}
+"""Photos drawn at once. Measured: more than one gains nothing on a CPU, and would keep Ctrl-C waiting."""
+
+
+@dataclass(frozen=True)
+class Crop:
+    """What the frame shows of a photo: 200 x 250, RGB."""
+
+    image: Image.Image
+    placement: Placement
+    """From the photo to the frame, for putting the sketch back."""
+    face: Face | None
+    """None if the photo was not searched for faces."""
+
+
+class Sketcher:
+    """Draws photos as sketches. Pillow images in and out, in any mode; sketches are 200 x 250, grey.
+
+    `Sketcher.load().sketch(photo)` is all that most need; `crops` and `draw` are its two halves.
+    """
+
+    def __init__(self, generator: AnyGenerator, device: torch.device, dtype: torch.dtype = torch.float32) -> None:
+        # Measured: channels last draws faster on a CPU too.
+        self._generator = generator.to(device).to(memory_format=torch.channels_last).eval()
+        self.device = device
+        self.dtype = dtype
+
+    @classmethod
+    def load(cls, weights: str | Path = DEFAULT_WEIGHTS, device: str = "auto", precision: str = "auto") -> Sketcher:
+        """From the name of bundled weights or a weights file; `device` auto, cpu, cuda or mps; `precision` auto,
+        fp32 or bf16. Raises `WeightsError`, and `InputError` for a device that is not there."""
+        where = resolve_device(device)
+        return cls(load_weights(weights), where, resolve_precision(precision, where))
+
+    @property
+    def styles(self) -> tuple[str, ...]:
+        """The names of the styles that the weights can draw in; the first is the default."""
+        config: ModelConfig = self._generator.config
+        return config.styles
+
+    def sketch(self, photo: Image.Image, style: str | None = None, *, align: bool = True) -> Image.Image:
+        """Draw the largest face of a photo; without `align` the photo as it is, fitted into the frame.
+
+        Raises `FaceError` where there is no face, `InputError` for a style that is not in `styles`.
+        """
+        return self.sketch_many([photo], style, align=align)[0]
+
+    def sketch_many(
+        self, photos: Sequence[Image.Image], style: str | None = None, *, align: bool = True
+    ) -> list[Image.Image]:
+        """Draw each photo as `sketch` does, several at once where that is faster."""
+        index = self.style_index(style)
+        images = [(self.crops(photo)[0] if align else self.fit(photo)).image for photo in photos]
+        return self.draw(images, [index] * len(images))
+
+    def crops(self, photo: Image.Image, count: int | None = 1, min_confidence: float = MIN_CONFIDENCE) -> list[Crop]:
+        """The `count` largest faces of a photo, all if None, each brought into the frame, from left to right.
+
+        A photo that is in the frame already stays as it is. Raises `FaceError` if no face is found.
+        """
+        photo = flatten(photo)
+        faces = self._finder.find(photo, min_confidence)[:count]
+        if not faces:
+            raise FaceError("no face found; a photo that is already cropped to the face can go with --no-align")
+        return [_crop(photo, face) for face in sorted(faces, key=lambda face: face.box[0])]
+
+    def fit(self, photo: Image.Image) -> Crop:
+        """A photo as it is, scaled into the frame without stretching; its border fills the rest."""
+        photo = flatten(photo)
+        placement = place_whole(photo.size)
+        return Crop(to_frame(photo, placement), placement, None)
+
+    def draw(self, images: Sequence[Image.Image], styles: Sequence[int]) -> list[Image.Image]:
+        """The network's drawings of RGB images of one size, each in the style of this index."""
+        sketches: list[Image.Image] = []
+        for start in range(0, len(images), self.batch_size):
+            here = slice(start, start + self.batch_size)
+            sketches += self._draw_batch(images[here], styles[here])
+        return sketches
+
+    @property
+    def batch_size(self) -> int:
+        """How many photos are drawn at once on this device."""
+        return BATCH_SIZE[self.device.type]
+
+    def style_index(self, style: str | None) -> int:
+        """The place of a style's memory; None is the first. Raises `InputError` that lists what there is."""
+        if style is None:
+            return 0
+        if style not in self.styles:
+            raise InputError(f"no style {style!r} in these weights; there is {', '.join(self.styles)}")
+        return self.styles.index(style)
+
+    @torch.inference_mode()
+    def _draw_batch(self, images: Sequence[Image.Image], styles: Sequence[int]) -> list[Image.Image]:
+        photos = torch.stack([to_tensor(image) for image in images])
+        photos = photos.to(device=self.device, memory_format=torch.channels_last)
+        index = torch.tensor(styles, device=self.device)
+        with torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not torch.float32):
+            drawn = self._generator(photos, index)
+        return [to_image(sketch) for sketch in drawn.float().cpu()]
+
+    # Two threads that search first at the same moment load it twice, which does no harm.
+    @cached_property
+    def _finder(self) -> FaceFinder:
+        return FaceFinder(self.device)
+
+
+def _crop(photo: Image.Image, face: Face) -> Crop:
+    if in_frame(photo.size, *face.eyes):
+        return Crop(photo, place_whole(photo.size), face)
+    placement = place_by_eyes(*face.eyes)
+    return Crop(to_frame(photo, placement), placement, face)

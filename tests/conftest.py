@@ -1,0 +1,105 @@
+"""What several test files share: real portraits, tiny weights, and the command line called in-process."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from PIL import Image
+
+from most_sketch.cli import main
+from most_sketch.config import ModelConfig
+from most_sketch.images import read_image
+from most_sketch.network.generator import Generator
+from most_sketch.sketcher import Sketcher
+from most_sketch.weights import save_weights
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+STYLES = ("pencil", "ink")
+NOBODY = 65534
+
+
+@pytest.fixture(scope="session")
+def portrait_file() -> Path:
+    return EXAMPLES / "astronaut.jpg"
+
+
+@pytest.fixture(scope="session")
+def portrait(portrait_file: Path) -> Image.Image:
+    """A real portrait, 512 x 512, one face."""
+    return read_image(portrait_file)
+
+
+@pytest.fixture(scope="session")
+def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An untrained network with two styles, small enough to draw at once."""
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    torch.manual_seed(0)
+    config = ModelConfig(styles=STYLES, channels=8, stem_channels=8, slots=8, injection_channels=8)
+    save_weights(path, Generator(config))
+    return path
+
+
+@pytest.fixture(scope="session")
+def sketcher(tiny_weights: Path) -> Sketcher:
+    return Sketcher.load(tiny_weights, device="cpu", precision="fp32")
+
+
+@pytest.fixture
+def ordinary_folder() -> Iterator[Path]:
+    """A folder of a user who is not root, as whom the test runs: nothing is unreadable to root."""
+    folder, user = Path(tempfile.mkdtemp()), os.geteuid()
+    if user == 0:
+        os.chown(folder, NOBODY, NOBODY)
+        os.seteuid(NOBODY)
+    try:
+        yield folder
+    finally:
+        os.seteuid(user)
+        shutil.rmtree(folder)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How a command ended."""
+
+    code: int
+    out: bytes
+    err: str
+
+
+Command = Callable[..., Answer]
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Command:
+    """Calls `most-sketch` with these arguments, and with `stdin` as standard input."""
+
+    def call(*arguments: object, stdin: bytes = b"") -> Answer:
+        monkeypatch.setattr(sys, "argv", ["most-sketch", *map(str, arguments)])
+        monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(stdin)))
+        with pytest.raises(SystemExit) as ended:
+            main()
+        captured = capfdbinary.readouterr()
+        return Answer(int(ended.value.code or 0), captured.out, captured.err.decode())
+
+    return call
+
+
+@pytest.fixture
+def convert(command: Command, tiny_weights: Path) -> Command:
+    """Calls `most-sketch convert` with the tiny weights."""
+
+    def call(*arguments: object, stdin: bytes = b"") -> Answer:
+        return command("convert", "--weights", tiny_weights, "--device", "cpu", *arguments, stdin=stdin)
+
+    return call

@@ -1,0 +1,228 @@
+"""The command line end to end: what a person or a pipe sees, and the exit codes."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Command
+from PIL import Image
+
+from most_sketch import Sketcher, __version__
+
+PYTHON = (sys.executable, "-m", "most_sketch")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, portrait: Image.Image, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory with one portrait in it."""
+    portrait.save(tmp_path / "me.jpg", quality=95)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_help_and_version_answer_without_torch() -> None:
+    for arguments, expected in {("--version",): f"most-sketch {__version__}", ("--help",): "convert"}.items():
+        program = f"""
+import sys
+from most_sketch.cli import main
+sys.argv = ["most-sketch", *{arguments!r}]
+try:
+    main()
+finally:
+    heavy = {{"torch", "torchvision", "numpy", "PIL"}} & sys.modules.keys()
+    print("heavy:", sorted(heavy))
+"""
+        answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+        assert expected in answer.stdout
+        assert answer.stdout.endswith("heavy: []\n")
+
+
+@pytest.mark.usefixtures("folder")
+def test_one_photo_to_one_sketch(convert: Command) -> None:
+    answer = convert("me.jpg", "-o", "sketch.png")
+    assert (answer.code, answer.out, answer.err) == (0, b"", "drawn: sketch.png\n")
+    sketch = Image.open("sketch.png")
+    assert (sketch.format, sketch.mode, sketch.size) == ("PNG", "L", (200, 250))
+    assert sorted(os.listdir()) == ["me.jpg", "sketch.png"]  # noqa: PTH208 - names, not paths
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_second_time_nothing_is_done(convert: Command) -> None:
+    assert convert("me.jpg").err == "drawn: me.sketch.png\n"
+    answer = convert("me.jpg")
+    assert (answer.code, answer.err) == (0, "me.sketch.png: there already; --overwrite draws it anew\n")
+    assert convert("me.jpg", "--overwrite", "--quiet").err == ""
+
+
+def test_a_pipe_carries_the_image_and_nothing_else(convert: Command, portrait_file: Path) -> None:
+    answer = convert("-", "-o", "-", stdin=portrait_file.read_bytes())
+    assert answer.code == 0
+    assert Image.open(io.BytesIO(answer.out)).size == (200, 250)
+    jpeg = convert("-", "--format", "jpg", "--layout", "side-by-side", stdin=portrait_file.read_bytes())
+    assert (Image.open(io.BytesIO(jpeg.out)).format, Image.open(io.BytesIO(jpeg.out)).size) == ("JPEG", (400, 250))
+
+
+def test_a_folder_gives_a_sketch_per_photo_and_names_what_failed(convert: Command, folder: Path) -> None:
+    (folder / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    (folder / "empty.jpg").write_bytes(b"")
+    Image.new("RGB", (300, 300), "grey").save(folder / "wall.png")
+    answer = convert(folder, "missing.jpg", "-o", "out")
+    assert answer.code == 1
+    failed, *reasons, summary = answer.err.splitlines()
+    assert failed == "failed:"
+    assert [reason.strip().removeprefix(f"{folder}/").split(":")[0] for reason in reasons] == [
+        "missing.jpg",
+        "broken.png",
+        "empty.jpg",
+        "wall.png",
+    ]
+    assert summary == "1 drawn, 0 skipped, 4 failed"
+    assert [path.name for path in (folder / "out").iterdir()] == ["me.sketch.png"]
+
+
+def test_json_is_one_line_a_photo(convert: Command, folder: Path) -> None:
+    (folder / "empty.jpg").write_bytes(b"")
+    answer = convert(".", "--json", "--quiet")
+    lines = {line["input"]: line for line in map(json.loads, answer.out.splitlines())}
+    assert {name: line["status"] for name, line in lines.items()} == {"me.jpg": "drawn", "empty.jpg": "failed"}
+    assert lines["me.jpg"]["outputs"] == ["me.sketch.png"]
+    assert lines["empty.jpg"]["reason"] == "empty.jpg: empty file"
+
+
+@pytest.mark.usefixtures("folder")
+def test_all_styles_and_all_faces_have_names_of_their_own(convert: Command) -> None:
+    assert convert("me.jpg", "--style", "all").code == 0
+    assert convert("me.jpg", "--style", "all", "--faces", "all", "-o", "x.png").code == 0
+    assert convert("me.jpg", "--faces", "2", "--format", "tiff").code == 0
+    assert {path.name for path in Path().iterdir()} == {
+        "me.jpg", "me.pencil.sketch.png", "me.ink.sketch.png", "x.1.pencil.png", "x.1.ink.png", "me.1.sketch.tiff",
+    }  # fmt: skip
+
+
+def test_no_align_takes_the_photo_as_it_is(convert: Command, folder: Path) -> None:
+    Image.new("RGB", (10, 300), "grey").save(folder / "strip.png")
+    Image.new("L", (1, 1)).save(folder / "dot.png")
+    assert convert("strip.png", "dot.png", "--no-align").code == 0
+    assert Image.open("strip.sketch.png").size == Image.open("dot.sketch.png").size == (200, 250)
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nobody.jpg"], "nobody.jpg: no such file"),
+        (["n" * 300 + ".jpg"], "n" * 300 + ".jpg: no such file"),
+        (["me.jpg", "-o", "n" * 300 + ".png"], "n" * 300 + ".png: cannot be written (File name too long)"),
+        (["me.jpg", "-o", "no/sketch.png"], "no/sketch.png: there is no folder no; create it first"),
+        (["me.jpg", "-o", "me.jpg"], "me.jpg: the sketch of me.jpg would replace the photo; choose another -o"),
+        (["me.jpg", "--style", "chalk"], "no style 'chalk' in these weights; there is pencil, ink"),
+        (["me.jpg", "--device", "abacus"], "unknown device 'abacus'; use auto, cpu, cuda or mps"),
+        (["me.jpg", "--min-confidence", "1"], "me.jpg: no face found; a photo that is already cropped"),
+    ],
+)
+def test_a_fault_is_one_line_that_says_what_to_do(convert: Command, arguments: list[str], message: str) -> None:
+    answer = convert(*arguments)
+    assert (answer.code, answer.out) == (1, b"")
+    assert answer.err.startswith(f"most-sketch: error: {message}")
+    assert answer.err.count("\n") == 1
+
+
+@pytest.mark.usefixtures("folder")
+def test_weights_that_are_none_are_one_line_too(command: Command) -> None:
+    Path("fake.safetensors").write_bytes(b"not tensors")
+    for weights in ("fake.safetensors", "nowhere"):
+        answer = command("convert", "me.jpg", "--weights", weights)
+        assert answer.code == 1
+        assert answer.err.startswith(f"most-sketch: error: {weights}: ")
+        assert answer.err.count("\n") == 1
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["me.jpg", "--unknown"],
+        ["me.jpg", "--layout", "round"],
+        ["me.jpg", "--faces", "none"],
+        ["me.jpg", "--faces", "0"],
+        ["me.jpg", "--batch-size", "big"],
+        ["me.jpg", "--no-align", "--faces", "all"],
+        ["me.jpg", "-o", "sketch.xyz"],
+        ["me.jpg", "-o", "-", "--json"],
+        ["me.jpg", "-o", "-", "--style", "all"],
+        ["me.jpg", "-", "-o", "-"],
+    ],
+)
+def test_wrong_usage_is_exit_code_2(convert: Command, arguments: list[str]) -> None:
+    answer = convert(*arguments)
+    assert (answer.code, answer.out) == (2, b"")
+    assert "Traceback" not in answer.err
+    assert [path.name for path in Path().iterdir()] == ["me.jpg"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["two words.jpg", 'it\'s "me".jpg', "zwei\nzeilen.jpg", "Žofie 肖像.jpg", os.fsdecode(b"\xff\xfe.jpg"), "-o.jpg"],
+)
+def test_names_of_all_kinds(convert: Command, folder: Path, name: str) -> None:
+    (folder / "me.jpg").rename(folder / name)
+    answer = convert("--", name)
+    assert answer.code == 0
+    assert answer.err.count("\n") == 1
+    assert (folder / name).with_suffix(".sketch.png").exists()
+    (folder / name).write_bytes(b"")
+    answer = convert("--overwrite", "--json", "--", name)
+    assert answer.code == 1
+    assert json.loads(answer.out)["input"] == name
+    assert answer.err.count("\n") == 1
+
+
+def test_ctrl_c_leaves_whole_sketches_and_a_summary(folder: Path, tiny_weights: Path) -> None:
+    for number in range(300):
+        (folder / f"{number:03}.jpg").hardlink_to(folder / "me.jpg")
+    call = [*PYTHON, "convert", ".", "-o", "out", "--json", "--device", "cpu", "--weights", str(tiny_weights)]
+    with subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=folder) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors.decode().startswith("interrupted; ")
+    assert errors.count(b"\n") == 1
+    written = list((folder / "out").iterdir())
+    assert 1 <= len(written) < 300
+    assert all(Image.open(path).convert("L").size == (200, 250) for path in written)
+
+
+def test_a_reader_that_goes_away_is_no_traceback(folder: Path, tiny_weights: Path) -> None:
+    (folder / "bad.jpg").write_bytes(b"")
+    call = [*PYTHON, "convert", "bad.jpg", "--json", "--quiet", "--weights", str(tiny_weights)]
+    with subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=folder) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        errors = process.stderr.read()
+    assert process.returncode == 1
+    assert b"Traceback" not in errors
+
+
+def test_the_bundled_weights_draw_a_pencil_portrait(portrait: Image.Image) -> None:
+    """Mostly paper, some dark strokes, dark where the photo is dark: as a drawing of this very photo has it."""
+    sketcher = Sketcher.load(device="cpu")
+    sketch = np.asarray(sketcher.sketch(portrait), dtype=float)
+    photo = np.asarray(sketcher.crops(portrait)[0].image.convert("L"), dtype=float)
+    assert 160 < sketch.mean() < 235
+    assert (sketch > 200).mean() > 0.4
+    assert 0.02 < (sketch < 100).mean() < 0.3
+    assert np.corrcoef(photo.ravel(), sketch.ravel())[0, 1] > 0.7
+    face = np.s_[80:200, 50:150]
+    assert np.corrcoef(photo[face].ravel(), sketch[face].ravel())[0, 1] > 0.6

@@ -1,0 +1,115 @@
+"""The pipeline as a library: Pillow images in, pencil-sized grey sketches out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import most_sketch
+from most_sketch import FaceError, InputError, Sketcher, WeightsError
+from most_sketch.frame import FRAME_SIZE
+
+
+def pixels(image: Image.Image) -> np.ndarray:
+    return np.asarray(image, dtype=float)
+
+
+def test_a_photo_becomes_a_grey_picture_of_the_frames_size(sketcher: Sketcher, portrait: Image.Image) -> None:
+    before = portrait.tobytes()
+    sketch = sketcher.sketch(portrait)
+    assert (sketch.size, sketch.mode) == (FRAME_SIZE, "L")
+    assert pixels(sketch).std() > 1
+    assert portrait.tobytes() == before
+
+
+def test_any_mode_gives_the_same_sketch(sketcher: Sketcher, portrait: Image.Image) -> None:
+    grey = portrait.convert("L")
+    expected = sketcher.sketch(grey)
+    for mode in ("RGB", "RGBA", "LA", "CMYK"):
+        assert np.abs(pixels(sketcher.sketch(grey.convert(mode))) - pixels(expected)).max() <= 1
+
+
+def test_what_is_aligned_already_is_not_aligned_again(sketcher: Sketcher, portrait: Image.Image) -> None:
+    (crop,) = sketcher.crops(portrait)
+    (again,) = sketcher.crops(crop.image)
+    assert again.image.tobytes() == crop.image.tobytes()
+    assert np.array_equal(again.placement, np.eye(3))
+    assert sketcher.sketch(crop.image).tobytes() == sketcher.sketch(crop.image, align=False).tobytes()
+
+
+def test_a_shifted_crop_is_aligned_again(sketcher: Sketcher, portrait: Image.Image) -> None:
+    (crop,) = sketcher.crops(portrait)
+    shifted = Image.new("RGB", FRAME_SIZE, "white")
+    shifted.paste(crop.image, (12, -10))
+    (again,) = sketcher.crops(shifted)
+    face = np.s_[80:200, 50:150]
+    off = np.abs(pixels(shifted)[face] - pixels(crop.image)[face]).mean()
+    assert np.abs(pixels(again.image)[face] - pixels(crop.image)[face]).mean() < off / 2
+
+
+def test_many_photos_are_drawn_as_each_alone(
+    sketcher: Sketcher, portrait: Image.Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("most_sketch.sketcher.BATCH_SIZE", {"cpu": 2})
+    photos = [portrait, portrait.transpose(Image.Transpose.FLIP_LEFT_RIGHT), portrait.convert("L")]
+    for photo, sketch in zip(photos, sketcher.sketch_many(photos), strict=True):
+        assert np.abs(pixels(sketch) - pixels(sketcher.sketch(photo))).max() <= 1
+    assert sketcher.sketch_many([]) == []
+
+
+def test_a_style_is_chosen_by_name(sketcher: Sketcher, portrait: Image.Image) -> None:
+    assert sketcher.styles == ("pencil", "ink")
+    default, pencil, ink = (sketcher.sketch(portrait, style) for style in (None, "pencil", "ink"))
+    assert default.tobytes() == pencil.tobytes() != ink.tobytes()
+    with pytest.raises(InputError, match=r"'chalk'.*pencil, ink"):
+        sketcher.sketch(portrait, "chalk")
+
+
+def test_faces_come_from_left_to_right(sketcher: Sketcher, portrait: Image.Image) -> None:
+    both = Image.new("RGB", (820, 512), "white")
+    both.paste(portrait.resize((300, 300)), (0, 100))
+    both.paste(portrait, (308, 0))
+    left, right = sketcher.crops(both, count=None)
+    (largest,) = sketcher.crops(both, count=1)
+    assert left.face is not None
+    assert right.face is not None
+    assert left.face.area < right.face.area
+    assert largest.face == right.face
+
+
+@pytest.mark.parametrize("size", [(1, 1), (10, 300), (400, 400)])
+def test_no_face_is_an_error_that_tells_the_way_out(sketcher: Sketcher, size: tuple[int, int]) -> None:
+    blank = Image.new("RGB", size)
+    with pytest.raises(FaceError, match="--no-align"):
+        sketcher.sketch(blank)
+    assert sketcher.sketch(blank, align=False).size == FRAME_SIZE
+
+
+def test_bfloat16_draws_nearly_the_same(sketcher: Sketcher, tiny_weights: Path, portrait: Image.Image) -> None:
+    half = Sketcher.load(tiny_weights, device="cpu", precision="bf16")
+    assert half.dtype is torch.bfloat16
+    difference = np.abs(pixels(half.sketch(portrait)) - pixels(sketcher.sketch(portrait)))
+    assert 0 < difference.mean() < 8
+
+
+def test_unusable_devices_precisions_and_weights_are_named(tiny_weights: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="unknown device 'abacus'; use auto, cpu, cuda or mps"):
+        Sketcher.load(tiny_weights, device="abacus")
+    with pytest.raises(InputError, match="'meta' is not supported"):
+        Sketcher.load(tiny_weights, device="meta")
+    with pytest.raises(InputError, match="unknown precision 'int4'; use auto, fp32 or bf16"):
+        Sketcher.load(tiny_weights, device="cpu", precision="int4")
+    with pytest.raises(WeightsError, match=r"nowhere\.safetensors"):
+        Sketcher.load(tmp_path / "nowhere.safetensors")
+
+
+def test_the_package_offers_its_public_names() -> None:
+    for name in most_sketch.__all__:
+        assert getattr(most_sketch, name) is not None
+        assert name in dir(most_sketch)
+    with pytest.raises(AttributeError, match="no attribute 'Sketchy'"):
+        most_sketch.Sketchy  # noqa: B018
