@@ -11,6 +11,7 @@ import typer
 from most_sketch import __version__
 from most_sketch.cli_convert import convert_command
 from most_sketch.cli_eval import eval_command
+from most_sketch.cli_prepare import prepare_command
 from most_sketch.cli_train import train_command
 from most_sketch.errors import MostSketchError
 from most_sketch.terminal import say
@@ -23,6 +24,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("convert")(convert_command)
+app.command("prepare")(prepare_command)
 app.command("train")(train_command)
 app.command("eval")(eval_command)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 from torchvision.transforms.v2 import functional as TF
@@ -83,14 +84,20 @@ def hold_out(pairs: Sequence[Pair], every: int = VALIDATION_EVERY) -> tuple[list
 
 
 def load_pair(pair: Pair) -> tuple[Tensor, Tensor]:
-    """Decode a pair: photo (3, H, W) and sketch (1, H, W) in [-1, 1]. Raises `InputError` if sizes differ."""
+    """A pair as tensors: photo (3, H, W) and sketch (1, H, W) in [-1, 1]. Raises like `read_pair`."""
+    photo, sketch = read_pair(pair)
+    return to_tensor(photo), to_tensor(sketch)
+
+
+def read_pair(pair: Pair) -> tuple[Image.Image, Image.Image]:
+    """A pair as pictures: photo (RGB) and sketch (L). Raises `InputError` if unreadable or of different sizes."""
     photo, sketch = read_image(pair.photo), read_image(pair.sketch).convert("L")
     if photo.size != sketch.size:
         raise InputError(
             f"{pair.name}: the photo has {photo.width} x {photo.height} pixels and "
             f"the sketch {sketch.width} x {sketch.height}; pairs must match pixel by pixel"
         )
-    return to_tensor(photo), to_tensor(sketch)
+    return photo, sketch
 
 
 class PairSet(Dataset[Sample]):

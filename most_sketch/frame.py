@@ -8,11 +8,12 @@ first pixel, not its middle.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 
 FRAME_WIDTH, FRAME_HEIGHT = FRAME_SIZE = (200, 250)
 EYES = ((75.36, 125.97), (126.35, 125.95))
@@ -28,6 +29,8 @@ SOFT_EDGE = 16
 Corner = NDArray[np.floating[Any]]
 Placement = NDArray[np.floating[Any]]
 Point = tuple[float, float]
+Extension = Callable[[Image.Image, int, int, int, int], Image.Image]
+"""Widens a picture by so many pixels left, above, right and below."""
 
 
 def place_by_eyes(left: Point, right: Point) -> Placement:
@@ -47,6 +50,11 @@ def place_whole(size: tuple[int, int]) -> Placement:
     return _scale_shift(scale, scale, (FRAME_WIDTH - scale * width) / 2, (FRAME_HEIGHT - scale * height) / 2)
 
 
+def place_face(size: tuple[int, int], left: Point, right: Point) -> Placement:
+    """Bring a face, its eyes at these places of a picture of this size, into the frame if it is not there yet."""
+    return place_whole(size) if in_frame(size, left, right) else place_by_eyes(left, right)
+
+
 def in_frame(size: tuple[int, int], left: Point, right: Point) -> bool:
     """Is a picture of this size, with its eyes at these places, in the frame already?"""
     off = max(math.dist(left, EYES[0]), math.dist(right, EYES[1]))
@@ -58,15 +66,27 @@ def scale_of(placement: Placement) -> float:
     return math.hypot(placement[0, 0], placement[1, 0])
 
 
-def to_frame(photo: Image.Image, placement: Placement) -> Image.Image:
-    """What the frame shows of an RGB photo, 200 x 250. Beyond the photo its border goes on.
+def extend(image: Image.Image, left: int, top: int, right: int, bottom: int) -> Image.Image:
+    """Continue a picture beyond its borders, by so many pixels a side, by repeating its outermost pixels."""
+    pixels = np.asarray(image)
+    channels = [(0, 0)] * (pixels.ndim - 2)
+    return Image.fromarray(np.pad(pixels, [(top, bottom), (left, right), *channels], mode="edge"))
 
-    The identity leaves a photo of the frame's size as it is.
+
+def extend_with_paper(image: Image.Image, left: int, top: int, right: int, bottom: int) -> Image.Image:
+    """Continue a drawing beyond its borders, by so many pixels a side, as white paper."""
+    return ImageOps.expand(image, (left, top, right, bottom), "white")
+
+
+def to_frame(picture: Image.Image, placement: Placement, extension: Extension = extend) -> Image.Image:
+    """What the frame shows of an RGB or L picture, 200 x 250; `extension` is what lies beyond its borders.
+
+    The identity leaves a picture of the frame's size as it is.
     """
-    if photo.size == FRAME_SIZE and np.allclose(placement, np.eye(3)):
-        return photo.copy()
-    # Drawn at twice the size, then halved: a rotated photo stays as sharp as a straight one.
-    twice = _warp(photo, _scale_shift(2, 2) @ placement, (2 * FRAME_WIDTH, 2 * FRAME_HEIGHT))
+    if picture.size == FRAME_SIZE and np.allclose(placement, np.eye(3)):
+        return picture.copy()
+    # Drawn at twice the size, then halved: a rotated picture stays as sharp as a straight one.
+    twice = _warp(picture, _scale_shift(2, 2) @ placement, (2 * FRAME_WIDTH, 2 * FRAME_HEIGHT), extension)
     return twice.reduce(2)
 
 
@@ -79,14 +99,9 @@ def put_back(sketch: Image.Image, placement: Placement, paper: Image.Image) -> N
     paper.paste(_warp(sketch, back, size), box[:2], _warp(_soft_mask(), back, size))
 
 
-def extend(image: Image.Image, left: int, top: int, right: int, bottom: int) -> Image.Image:
-    """Continue a picture beyond its borders, by so many pixels a side, by repeating its outermost pixels."""
-    pixels = np.asarray(image)
-    channels = [(0, 0)] * (pixels.ndim - 2)
-    return Image.fromarray(np.pad(pixels, [(top, bottom), (left, right), *channels], mode="edge"))
-
-
-def _warp(image: Image.Image, placement: Placement, size: tuple[int, int]) -> Image.Image:
+def _warp(
+    image: Image.Image, placement: Placement, size: tuple[int, int], extension: Extension = extend
+) -> Image.Image:
     """Resample an RGB or L picture by an affine map into a picture of (width, height), antialiased."""
     low, high = _bounds(np.linalg.inv(placement), (0, 0), size)
     margin = 3 / min(1.0, scale_of(placement)) + 1  # bicubic looks two pixels around itself
@@ -101,7 +116,7 @@ def _warp(image: Image.Image, placement: Placement, size: tuple[int, int]) -> Im
     part_low, part_high = _bounds(to_part, (low[0], low[1]), (high[0], high[1]))
     left, top = (max(0, math.ceil(-value)) for value in part_low)
     right, bottom = (max(0, math.ceil(value - side)) for value, side in zip(part_high, small, strict=True))
-    part = extend(part, left, top, right, bottom)
+    part = extension(part, left, top, right, bottom)
     back = _scale_shift(1, 1, left, top) @ to_part @ np.linalg.inv(placement)
     return part.transform(size, Image.Transform.AFFINE, tuple(back[:2].flatten()), Image.Resampling.BICUBIC)
 

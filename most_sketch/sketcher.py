@@ -14,7 +14,7 @@ from most_sketch.config import ModelConfig
 from most_sketch.device import resolve_device, resolve_precision
 from most_sketch.errors import FaceError, InputError
 from most_sketch.faces import MIN_CONFIDENCE, Face, FaceFinder
-from most_sketch.frame import Placement, in_frame, place_by_eyes, place_whole, to_frame
+from most_sketch.frame import Placement, place_face, place_whole, to_frame
 from most_sketch.images import flatten, to_image, to_tensor
 from most_sketch.network import AnyGenerator
 from most_sketch.weights import DEFAULT_WEIGHTS, load_weights
@@ -128,7 +128,5 @@ class Sketcher:
 
 
 def _crop(photo: Image.Image, face: Face) -> Crop:
-    if in_frame(photo.size, *face.eyes):
-        return Crop(photo, place_whole(photo.size), face)
-    placement = place_by_eyes(*face.eyes)
+    placement = place_face(photo.size, *face.eyes)
     return Crop(to_frame(photo, placement), placement, face)
