@@ -54,6 +54,10 @@ def train_command(
             "VGG-19 in torchvision's names, or none. (default: vgg19)",
         ),
     ] = None,
+    backgrounds: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Pictures to put behind photos whose own background is plain white."),
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Any other setting of network, training or loss weights."),
@@ -74,7 +78,7 @@ def train_command(
     from most_sketch.training import Execution, train
 
     run = Run(out)
-    chosen = (model, steps, batch_size, seed, perceptual, settings, data)
+    chosen = (model, steps, batch_size, seed, perceptual, backgrounds, settings, data)
     if resume:
         if any(option is not None for option in chosen) or not memory_refinement:
             raise InputError(
@@ -82,7 +86,11 @@ def train_command(
             )
         new, total = None, run.record().train.steps
     else:
-        new = _new_record(model, steps, batch_size, seed, perceptual, memory_refinement, settings or [], data or [])
+        options = {"steps": steps, "batch_size": batch_size, "seed": seed}
+        values = {name: value for name, value in options.items() if value is not None} | _parse(settings or [])
+        if not memory_refinement:
+            values["memory_refinement"] = 0.0
+        new = _new_record(model or "ours", data or [], perceptual, backgrounds, values)
         total = new.train.steps
     where = resolve_device(device)
     dtype = resolve_precision(precision, where)
@@ -101,31 +109,21 @@ def train_command(
 
 
 def _new_record(
-    model_name: str | None,
-    steps: int | None,
-    batch_size: int | None,
-    seed: int | None,
-    perceptual: str | None,
-    memory_refinement: bool,
-    settings: list[str],
-    data: list[str],
+    name: str, data: list[str], perceptual: str | None, backgrounds: Path | None, values: dict[str, Any]
 ) -> RunRecord:
+    """The record of a new run: a preset with `values` changed."""
     from most_sketch.config import PRESETS, override
     from most_sketch.runs import RunRecord
 
-    name = model_name or "ours"
     if name not in PRESETS:
         raise InputError(f"--model {name}: there are {', '.join(PRESETS)}")
-    folders = _styles(data)
-    options = {"steps": steps, "batch_size": batch_size, "seed": seed}
-    values = {name: value for name, value in options.items() if value is not None} | _parse(settings)
-    if not memory_refinement:
-        values["memory_refinement"] = 0.0
     if "styles" in values:
         raise InputError("--set styles: the styles are those of --data NAME=DIR")
+    folders = _styles(data)
     model, train = override(*PRESETS[name], values | {"styles": list(folders)})
-    looks = train.losses.style or train.losses.content
-    return RunRecord(model, train, folders, (perceptual or "vgg19") if looks else "none")
+    if not (train.losses.style or train.losses.content):
+        perceptual = "none"
+    return RunRecord(model, train, folders, perceptual or "vgg19", backgrounds and backgrounds.resolve())
 
 
 def _styles(data: list[str]) -> dict[str, Path]:

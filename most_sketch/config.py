@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, TypeVar
@@ -9,6 +10,10 @@ from typing import Any, TypeVar
 from most_sketch.errors import InputError, WeightsError
 
 ARCHITECTURES = ("most-net", "pix2pix")
+STYLE_NAME = re.compile(r"\w[\w +-]{0,39}")
+"""What a style may be called: names come from weights files too, and become part of the names of sketches."""
+MAX_STYLES, MAX_WIDTH, MAX_BLOCKS = 256, 1 << 14, 64
+"""Far beyond any use; a hostile weights file cannot make us build a network of a billion layers."""
 FEATURE_STRIDE = 4
 """Photo pixels per feature: both encoders work down to a quarter of the resolution."""
 
@@ -57,18 +62,21 @@ class ModelConfig:
             raise ValueError(f"architecture must be one of {ARCHITECTURES}, not {self.architecture!r}")
         if self.architecture == "pix2pix" and len(self.styles) > 1:
             raise ValueError("pix2pix draws in one style only")
-        if not self.styles or len(set(self.styles)) != len(self.styles):
-            raise ValueError(f"styles must be one or more different names, not {self.styles}")
+        if not 1 <= len(self.styles) <= MAX_STYLES or len(set(self.styles)) != len(self.styles):
+            raise ValueError(f"styles must be 1 to {MAX_STYLES} different names, not {len(self.styles)}: {self.styles}")
+        for name in self.styles:
+            if not STYLE_NAME.fullmatch(name):
+                raise ValueError(f"a style's name is up to 40 letters, digits, _, + and -, not {name!r}")
         if self.stem_stride not in (1, 2):
             raise ValueError(f"stem_stride must be 1 or 2, not {self.stem_stride}")
-        if self.temperature <= 0:
-            raise ValueError(f"temperature must be positive, not {self.temperature}")
+        if not 1e-3 <= self.temperature <= 1e3:
+            raise ValueError(f"temperature must be from 0.001 to 1000, not {self.temperature}")
         for name in ("channels", "stem_channels", "slots", "injection_channels"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+            if not 1 <= getattr(self, name) <= MAX_WIDTH:
+                raise ValueError(f"{name} must be from 1 to {MAX_WIDTH}, not {getattr(self, name)}")
         for name in ("encoder_blocks", "injection_blocks", "decoder_blocks"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must not be negative, not {getattr(self, name)}")
+            if not 0 <= getattr(self, name) <= MAX_BLOCKS:
+                raise ValueError(f"{name} must be from 0 to {MAX_BLOCKS}, not {getattr(self, name)}")
 
 
 @dataclass(frozen=True)
@@ -116,6 +124,17 @@ class TrainConfig:
     """Largest shift of photo and sketch together, in pixels."""
     tone: float = 0.15
     """Largest relative change of the photo's brightness, contrast and colour."""
+    rotate: float = 0.0
+    """Largest rotation of photo and sketch together, in degrees."""
+    zoom: float = 0.0
+    """Largest relative change of both's size."""
+    background: float = 0.6
+    """Share of photos that get another background, where the run has pictures for it."""
+    shadow: float = 0.0
+    """Share of photos with one side in shadow; likewise the next three."""
+    blur: float = 0.0
+    noise: float = 0.0
+    jpeg: float = 0.0
 
 
 PRESETS: dict[str, tuple[ModelConfig, TrainConfig]] = {

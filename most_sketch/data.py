@@ -1,4 +1,4 @@
-"""Paired sets of photos and sketches: find the pairs, hold some out, augment, sample styles evenly.
+"""Paired sets of photos and sketches: find the pairs, hold some out, sample styles evenly.
 
 All randomness of a training sample is a function of the seed and the sample's number, so a resumed run sees
 exactly what an uninterrupted one would have seen.
@@ -13,12 +13,11 @@ from functools import lru_cache
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
-from torchvision.transforms.v2 import functional as TF
 
+from most_sketch.augmentation import Backgrounds, augment
 from most_sketch.config import TrainConfig
 from most_sketch.errors import InputError
 from most_sketch.images import IMAGE_SUFFIXES, read_image, to_tensor
@@ -107,8 +106,11 @@ class PairSet(Dataset[Sample]):
     Raises `InputError` unless all pairs have the size of the first.
     """
 
-    def __init__(self, styles: Sequence[Sequence[Pair]], config: TrainConfig) -> None:
+    def __init__(
+        self, styles: Sequence[Sequence[Pair]], config: TrainConfig, backgrounds: Backgrounds | None = None
+    ) -> None:
         self.config = config
+        self.backgrounds = backgrounds
         self.pictures = [[_as_bytes(load_pair(pair)) for pair in pairs] for pairs in styles]
         self.size = self.pictures[0][0].shape[-2:]
         for pairs, pictures in zip(styles, self.pictures, strict=True):
@@ -122,7 +124,8 @@ class PairSet(Dataset[Sample]):
     def __getitem__(self, item: tuple[int, int, int]) -> Sample:
         style, place, seed = item
         picture = self.pictures[style][place].float() / 127.5 - 1
-        photo, sketch = augment(picture[:3], picture[3:], self.config, torch.Generator().manual_seed(seed))
+        generator = torch.Generator().manual_seed(seed)
+        photo, sketch = augment(picture[:3], picture[3:], self.config, generator, self.backgrounds)
         return photo, sketch, style
 
     def sketches(self, count: int) -> Tensor:
@@ -134,25 +137,6 @@ class PairSet(Dataset[Sample]):
 def _as_bytes(pair: tuple[Tensor, Tensor]) -> Tensor:
     """Photo and sketch in one (4, H, W) uint8 tensor."""
     return ((torch.cat(pair) + 1) * 127.5).round().to(torch.uint8)
-
-
-def augment(photo: Tensor, sketch: Tensor, config: TrainConfig, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Flip and shift both, change the photo's tone. (3, H, W) and (1, H, W) in [-1, 1], returned alike."""
-    draw = torch.rand(6, generator=generator).tolist()
-    both = torch.cat([photo, sketch])
-    if config.flip and draw[0] < 0.5:
-        both = both.flip(-1)
-    if config.shift:
-        height, width = both.shape[1:]
-        across, down = (int(draw[i] * (2 * config.shift + 1)) for i in (1, 2))
-        padded = F.pad(both[None], (config.shift,) * 4, mode="replicate")[0]
-        both = padded[:, down : down + height, across : across + width]
-    photo, sketch = both[:3], both[3:]
-    if config.tone:
-        brightness, contrast, saturation = (1 + config.tone * (2 * draw[i] - 1) for i in (3, 4, 5))
-        light = TF.adjust_contrast(TF.adjust_brightness((photo + 1) / 2, brightness), contrast)
-        photo = TF.adjust_saturation(light, saturation) * 2 - 1
-    return photo, sketch
 
 
 class StyleSampler(Sampler[list[tuple[int, int, int]]]):

@@ -29,6 +29,8 @@ class RunRecord:
     """Folder of pairs of each style, in the order of `model.styles`."""
     perceptual: str
     """Backbone of the style and content losses, see `perceptual.load_backbone`."""
+    backgrounds: Path | None = None
+    """Folder of pictures that go behind photos with a plain background."""
 
 
 class Run:
@@ -58,6 +60,7 @@ class Run:
             "train": to_dict(record.train),
             "data": {name: str(folder) for name, folder in record.data.items()},
             "perceptual": record.perceptual,
+            "backgrounds": record.backgrounds and str(record.backgrounds),
         }
         with atomic_write(self.record_file) as file:
             file.write(json.dumps(values, indent=2).encode())
@@ -73,6 +76,7 @@ class Run:
                 from_dict(TrainConfig, values["train"]),
                 {name: Path(folder) for name, folder in values["data"].items()},
                 str(values["perceptual"]),
+                Path(values["backgrounds"]) if values.get("backgrounds") else None,
             )
         except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
             raise WeightsError(f"{self.record_file}: damaged ({error})") from error

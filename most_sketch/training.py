@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader
 
 from most_sketch import losses
 from most_sketch.architectures import ARCHITECTURES, Wrap
+from most_sketch.augmentation import Backgrounds
 from most_sketch.config import ModelConfig, TrainConfig
 from most_sketch.data import Pair, PairSet, StyleSampler, find_pairs, hold_out, load_pair, seed_of
 from most_sketch.errors import InputError, MostSketchError
@@ -209,7 +210,7 @@ def train(
     for name, training in zip(record.data, pairs, strict=True):
         if not training:
             raise InputError(f"style {name}: no pairs are left to train on; add pairs or use --hold-out 0")
-    dataset = PairSet(pairs, config)
+    dataset = PairSet(pairs, config, Backgrounds(record.backgrounds) if record.backgrounds else None)
     backbone = load_backbone(record.perceptual)
     trainer = Trainer(record.model, config, backbone, execution)
     if new is not None:

@@ -1,0 +1,146 @@
+"""What training does to a pair before the network sees it, so that clean studio pairs teach it any photo.
+
+Photos (3, H, W) and sketches (1, H, W) are in [-1, 1]; whatever is random comes from the generator given.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from scipy import ndimage
+from torch import Tensor
+from torchvision.transforms.v2 import functional as TF
+
+from most_sketch.config import TrainConfig
+from most_sketch.errors import InputError
+from most_sketch.images import IMAGE_SUFFIXES, encode_image, read_image, to_image, to_tensor
+
+NEAR_WHITE = 0.75
+"""Above this in every channel, of [-1, 1], a pixel can be plain background."""
+PLAIN_SHARE = (0.1, 0.9)
+"""A photo of which this much is plain background, connected to its border, can get another one."""
+KEPT_BACKGROUNDS = 256
+
+
+def augment(
+    photo: Tensor,
+    sketch: Tensor,
+    config: TrainConfig,
+    generator: torch.Generator,
+    backgrounds: Backgrounds | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Move photo and sketch together, change the photo alone, as the config says. Returned as they came."""
+    draw = torch.rand(6, generator=generator).tolist()
+    if backgrounds is not None and _happens(config.background, generator):
+        photo = replace_background(photo, backgrounds.piece(photo.shape[-2], photo.shape[-1], generator))
+    both = torch.cat([photo, sketch])
+    if config.flip and draw[0] < 0.5:
+        both = both.flip(-1)
+    if config.shift:
+        height, width = both.shape[1:]
+        across, down = (int(draw[i] * (2 * config.shift + 1)) for i in (1, 2))
+        padded = F.pad(both[None], (config.shift,) * 4, mode="replicate")[0]
+        both = padded[:, down : down + height, across : across + width]
+    photo, sketch = both[:3], both[3:]
+    if config.rotate or config.zoom:
+        degrees, larger = (
+            (2 * torch.rand(2, generator=generator) - 1) * torch.tensor([config.rotate, config.zoom])
+        ).tolist()
+        photo, sketch = turn(photo, sketch, degrees, 1 + larger)
+    photo = change_tone(photo, config.tone, draw[3:]) if config.tone else photo
+    if _happens(config.shadow, generator):
+        photo = cast_shadow(photo, *torch.rand(3, generator=generator).tolist())
+    if _happens(config.blur, generator):
+        sigma = 0.4 + 1.2 * torch.rand((), generator=generator).item()
+        photo = TF.gaussian_blur(photo, [7, 7], [sigma, sigma])
+    if _happens(config.noise, generator):
+        strength = 0.12 * torch.rand((), generator=generator).item()
+        photo = (photo + strength * torch.randn(photo.shape, generator=generator)).clamp(-1, 1)
+    if _happens(config.jpeg, generator):
+        photo = compress(photo, int(torch.randint(20, 81, (), generator=generator)))
+    return photo, sketch
+
+
+def _happens(share: float, generator: torch.Generator) -> bool:
+    """Does a change happen that is to happen to this share of the photos? Draws nothing if it never does."""
+    return share > 0 and torch.rand((), generator=generator).item() < share
+
+
+def change_tone(photo: Tensor, strength: float, draw: list[float]) -> Tensor:
+    """Change brightness, contrast and colour each by up to `strength`; `draw` has three numbers in [0, 1)."""
+    brightness, contrast, saturation = (1 + strength * (2 * number - 1) for number in draw)
+    light = TF.adjust_contrast(TF.adjust_brightness((photo + 1) / 2, brightness), contrast)
+    toned: Tensor = TF.adjust_saturation(light, saturation) * 2 - 1
+    return toned
+
+
+def turn(photo: Tensor, sketch: Tensor, degrees: float, zoom: float) -> tuple[Tensor, Tensor]:
+    """Rotate and enlarge both about the middle. Beyond the border the photo goes on and the sketch is paper."""
+    height, width = photo.shape[1:]
+    angle = math.radians(degrees)
+    cos, sin = math.cos(angle) / zoom, math.sin(angle) / zoom
+    # In the grid's coordinates both sides are 2 long, whatever their pixels.
+    matrix = torch.tensor([[[cos, -sin * height / width, 0], [sin * width / height, cos, 0]]])
+    grid = F.affine_grid(matrix, [1, 1, height, width], align_corners=False)
+    turned = F.grid_sample(photo[None], grid, padding_mode="border", align_corners=False)[0]
+    # Zero beyond the border is paper-white here.
+    drawn = F.grid_sample(sketch[None] - 1, grid, padding_mode="zeros", align_corners=False)[0] + 1
+    return turned, drawn
+
+
+def cast_shadow(photo: Tensor, direction: float, place: float, depth: float) -> Tensor:
+    """Darken one side with a soft edge, as side light does. All three numbers in [0, 1)."""
+    height, width = photo.shape[1:]
+    angle = 2 * math.pi * direction
+    down, across = torch.linspace(-1, 1, height)[:, None], torch.linspace(-1, 1, width)[None]
+    far = across * math.cos(angle) + down * math.sin(angle) - (place - 0.5)
+    light = 1 - (0.3 + 0.5 * depth) * torch.sigmoid(5 * far)
+    return (photo + 1) * light - 1
+
+
+def compress(photo: Tensor, quality: int) -> Tensor:
+    """What JPEG of this quality, 1 to 100, leaves of a photo."""
+    return to_tensor(Image.open(io.BytesIO(encode_image(to_image(photo), ".jpg", quality))))
+
+
+def replace_background(photo: Tensor, background: Tensor) -> Tensor:
+    """Put another background (3, H, W) behind a photo whose own is plain white; else leave it as it is.
+
+    The background is what is nearly white and connected to the left, right or upper border.
+    """
+    white = (photo > NEAR_WHITE).all(dim=0).numpy()
+    start = white.copy()
+    start[1:, 1:-1] = False
+    plain = torch.from_numpy(ndimage.binary_propagation(start, mask=white))
+    if not PLAIN_SHARE[0] < plain.float().mean().item() < PLAIN_SHARE[1]:
+        return photo
+    # Grown by a pixel and softened: the rim of the head is a mixture with white.
+    grown = F.max_pool2d(plain[None, None].float(), 3, 1, 1)
+    cover: Tensor = TF.gaussian_blur(grown, [5, 5], [1.0, 1.0])[0]
+    return photo * (1 - cover) + background * cover
+
+
+class Backgrounds:
+    """Pieces of the pictures in a folder, at any depth. Raises `InputError` if there is none."""
+
+    def __init__(self, folder: Path) -> None:
+        self.paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+        if not self.paths:
+            raise InputError(f"{folder}: no pictures for backgrounds")
+        self._read = lru_cache(KEPT_BACKGROUNDS)(lambda path: to_tensor(read_image(path)))
+
+    def piece(self, height: int, width: int, generator: torch.Generator) -> Tensor:
+        """A random piece of a random picture, a third to all of it, as (3, height, width) in [-1, 1]."""
+        picture = self._read(self.paths[int(torch.randint(len(self.paths), (), generator=generator))])
+        size, down, across = torch.rand(3, generator=generator).tolist()
+        scale = (1 / 3 + 2 / 3 * size) * min(picture.shape[1] / height, picture.shape[2] / width)
+        high, wide = max(1, int(height * scale)), max(1, int(width * scale))
+        top, left = int(down * (picture.shape[1] - high + 1)), int(across * (picture.shape[2] - wide + 1))
+        resized: Tensor = TF.resize(picture[:, top : top + high, left : left + wide], [height, width], antialias=True)
+        return resized

@@ -1,0 +1,140 @@
+"""Each change of a training pair does what it says, to photo and sketch alike where it moves them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from drawn_pairs import draw_pair, write_pairs
+from PIL import Image
+
+from most_sketch.augmentation import Backgrounds, augment, cast_shadow, compress, replace_background, turn
+from most_sketch.config import TrainConfig
+from most_sketch.data import PairSet, find_pairs
+from most_sketch.errors import InputError
+from most_sketch.images import to_tensor
+
+PLAIN = TrainConfig(flip=False, shift=0, tone=0)
+
+
+def chance(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def face() -> tuple[torch.Tensor, torch.Tensor]:
+    """A made-up face on white, (3, 96, 80), and its sketch."""
+    photo, sketch = draw_pair(3, (80, 96))
+    return to_tensor(photo), to_tensor(sketch)
+
+
+def test_flip_and_shift_move_photo_and_sketch_together() -> None:
+    across = torch.linspace(-1, 1, 30).expand(1, 40, 30)
+    for seed in range(20):
+        photo, sketch = augment(
+            across.expand(3, -1, -1), across, TrainConfig(tone=0), torch.Generator().manual_seed(seed)
+        )
+        assert torch.equal(photo[:1], sketch)
+        assert (photo[0, 0, 0] > 0) == (photo[0, 0, 0] > photo[0, 0, -1])
+
+
+def test_tone_changes_the_photo_only_and_stays_in_range() -> None:
+    photo, sketch = torch.rand(3, 8, 8) * 2 - 1, torch.rand(1, 8, 8) * 2 - 1
+    config = TrainConfig(flip=False, shift=0, tone=0.3)
+    toned, same = augment(photo, sketch, config, torch.Generator().manual_seed(0))
+    assert torch.equal(sketch, same)
+    assert not torch.allclose(toned, photo, atol=0.01)
+    assert toned.abs().max() <= 1
+
+
+def test_turning_moves_photo_and_sketch_alike_and_shows_paper_beyond() -> None:
+    ramp = torch.linspace(-1, 0.5, 40)[:, None].expand(1, 40, 30)
+    photo, sketch = turn(ramp.expand(3, -1, -1), ramp, degrees=8, zoom=0.9)
+    inside = (slice(None), slice(8, 32), slice(8, 22))
+    torch.testing.assert_close(photo[:1][inside], sketch[inside], atol=1e-5, rtol=0)
+    assert (sketch[0, 0, :15] == 1).all()
+    assert (photo[0, 0, :15] < -0.8).all()
+
+
+def test_turning_by_a_right_angle_is_that_of_the_pixels() -> None:
+    square = torch.rand(1, 20, 20) * 2 - 1
+    photo, _ = turn(square.expand(3, -1, -1), square, degrees=90, zoom=1)
+    assert min((photo[:1] - square.rot90(k, (1, 2))).abs().max().item() for k in (1, 3)) < 1e-4
+
+
+def test_a_shadow_darkens_one_side_and_never_brightens() -> None:
+    photo = torch.full((3, 40, 40), 0.8)
+    shaded = cast_shadow(photo, direction=0, place=0.5, depth=1)
+    assert (shaded <= photo).all()
+    assert shaded[:, :, -1].mean() < shaded[:, :, 0].mean() - 0.5
+    assert shaded.min() >= -1
+
+
+def test_compression_leaves_a_similar_photo_of_the_same_range() -> None:
+    photo, _ = face()
+    poor, good = compress(photo, 20), compress(photo, 95)
+    assert 0 < (good - photo).abs().mean() < (poor - photo).abs().mean() < 0.1
+    assert poor.abs().max() <= 1
+
+
+def test_another_background_reaches_the_face_and_no_further() -> None:
+    photo, _ = face()
+    red = torch.tensor([0.5, -1.0, -1.0])[:, None, None].expand_as(photo)
+    changed = replace_background(photo, red)
+    torch.testing.assert_close(changed[:, 0, 0], red[:, 0, 0])
+    torch.testing.assert_close(changed[:, 30:70, 30:50], photo[:, 30:70, 30:50])
+
+
+def test_a_photo_without_plain_background_keeps_its_own() -> None:
+    photo = torch.rand(3, 40, 40) - 1
+    assert torch.equal(replace_background(photo, torch.zeros_like(photo)), photo)
+
+
+def test_pieces_of_backgrounds_have_the_size_asked_for(tmp_path: Path) -> None:
+    Image.new("RGB", (300, 50), "red").save(tmp_path / "wide.png")
+    Image.new("L", (7, 9), 128).save(tmp_path / "small.png")
+    backgrounds = Backgrounds(tmp_path)
+    pieces = [backgrounds.piece(96, 80, chance(seed)) for seed in range(8)]
+    assert {piece.shape for piece in pieces} == {(3, 96, 80)}
+    assert len({round(piece[0].mean().item(), 2) for piece in pieces}) == 2
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="no pictures for backgrounds"):
+        Backgrounds(tmp_path / "empty")
+
+
+def test_all_at_once_stay_in_range_and_are_reproducible(tmp_path: Path) -> None:
+    Image.new("RGB", (200, 200), "navy").save(tmp_path / "wall.png")
+    backgrounds = Backgrounds(tmp_path)
+    config = TrainConfig(rotate=5, zoom=0.1, background=1, shadow=1, blur=1, noise=1, jpeg=1)
+    photo, sketch = face()
+    for seed in range(5):
+        first = augment(photo, sketch, config, chance(seed), backgrounds)
+        again = augment(photo, sketch, config, chance(seed), backgrounds)
+        assert all(torch.equal(one, other) for one, other in zip(first, again, strict=True))
+        assert first[0].abs().max() <= 1.001
+        assert first[1].abs().max() <= 1.001
+        assert first[0].shape == photo.shape
+
+
+def test_the_shares_are_those_of_the_config(tmp_path: Path) -> None:
+    Image.new("RGB", (200, 200), "navy").save(tmp_path / "wall.png")
+    backgrounds = Backgrounds(tmp_path)
+    photo, sketch = face()
+    corners = [
+        augment(photo, sketch, replace(PLAIN, background=0.3), chance(seed), backgrounds)[0][0, 0, 0].item()
+        for seed in range(200)
+    ]
+    assert 40 < sum(corner < 0 for corner in corners) < 80
+
+
+def test_a_set_puts_backgrounds_behind_its_photos_only(tmp_path: Path) -> None:
+    write_pairs(tmp_path / "data", ["a"], (80, 96))
+    (tmp_path / "walls").mkdir()
+    Image.new("RGB", (200, 200), "navy").save(tmp_path / "walls" / "wall.png")
+    pairs = find_pairs(tmp_path / "data")
+    config = replace(PLAIN, background=1)
+    photo, sketch, _ = PairSet([pairs], config, Backgrounds(tmp_path / "walls"))[0, 0, 1]
+    untouched, same, _ = PairSet([pairs], config)[0, 0, 1]
+    assert torch.equal(sketch, same)
+    assert photo[0, 0, 0] < -0.9 < untouched[0, 0, 0]
