@@ -19,7 +19,7 @@ from most_sketch.evaluation.metrics import Metrics, load_metrics
 from most_sketch.evaluation.report import Case, render_report
 from most_sketch.evaluation.results import Evaluation, PairScore, to_csv
 from most_sketch.evaluation.scoring import draw_one, score_pairs
-from most_sketch.images import atomic_write
+from most_sketch.images import write_bytes
 from most_sketch.weights import DEFAULT_WEIGHTS
 
 DEFAULT_DATA = Path("cufs")
@@ -80,9 +80,9 @@ def evaluate(
     scores = _run(pairs, method, metrics, device, config.batch_size, outputs.save, watch)
     evaluation = Evaluation(name, root.resolve().name, config.split, scores, metrics.missing)
     if outputs.csv:
-        _write(outputs.csv, to_csv(evaluation).encode())
+        write_bytes(outputs.csv, to_csv(evaluation).encode())
     if outputs.report:
-        _write(outputs.report, render_report(evaluation, _cases(evaluation, pairs, method, device)).encode())
+        write_bytes(outputs.report, render_report(evaluation, _cases(evaluation, pairs, method, device)).encode())
     return evaluation
 
 
@@ -148,19 +148,10 @@ def _run(
         if save:
             picture = io.BytesIO()
             scored.sketch.save(picture, "PNG")
-            _write(save / f"{scored.pair.name}.png", picture.getvalue())
+            write_bytes(save / f"{scored.pair.name}.png", picture.getvalue())
         scores.append(scored.score)
         watch(len(scores), len(pairs))
     return tuple(scores)
-
-
-def _write(path: Path, content: bytes) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(path) as file:
-            file.write(content)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror or error})") from error
 
 
 def _cases(evaluation: Evaluation, pairs: Sequence[Pair], method: Method, device: torch.device) -> list[Case]:
