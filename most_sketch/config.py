@@ -53,6 +53,9 @@ class ModelConfig:
     """Hidden width between the style map and its gamma and beta."""
     decoder_blocks: int = 1
     """Residual blocks of the decoder before each upsampling."""
+    output_channels: int = 1
+    """Channels of the pixel shuffle. With more than one, a convolution at full resolution makes the sketch of
+    them, which can take out the fine grid that the shuffle alone leaves in dark places."""
     skip: bool = True
     """Hand the photo encoder's first features to the decoder's last stage.
     The paper calls its backbone similar to U-Net; without it eyes and glasses blur."""
@@ -71,7 +74,7 @@ class ModelConfig:
             raise ValueError(f"stem_stride must be 1 or 2, not {self.stem_stride}")
         if not 1e-3 <= self.temperature <= 1e3:
             raise ValueError(f"temperature must be from 0.001 to 1000, not {self.temperature}")
-        for name in ("channels", "stem_channels", "slots", "injection_channels"):
+        for name in ("channels", "stem_channels", "slots", "injection_channels", "output_channels"):
             if not 1 <= getattr(self, name) <= MAX_WIDTH:
                 raise ValueError(f"{name} must be from 1 to {MAX_WIDTH}, not {getattr(self, name)}")
         for name in ("encoder_blocks", "injection_blocks", "decoder_blocks"):

@@ -35,9 +35,16 @@ def test_padding_replicates_and_cropping_undoes_it(size: tuple[int, int]) -> Non
 
 @pytest.mark.parametrize("stem_stride", [1, 2])
 @pytest.mark.parametrize("skip", [True, False])
-def test_features_are_at_a_quarter_whatever_the_stem(stem_stride: int, skip: bool) -> None:
+@pytest.mark.parametrize("output_channels", [1, 3])
+def test_features_are_at_a_quarter_whatever_the_stem(stem_stride: int, skip: bool, output_channels: int) -> None:
     config = ModelConfig(
-        channels=12, stem_channels=6, stem_stride=stem_stride, skip=skip, slots=4, injection_channels=4
+        channels=12,
+        stem_channels=6,
+        stem_stride=stem_stride,
+        skip=skip,
+        output_channels=output_channels,
+        slots=4,
+        injection_channels=4,
     )
     features, stem = Encoder(3, config)(torch.zeros(1, 3, 32, 48))
     assert features.shape == (1, 12, 8, 12)

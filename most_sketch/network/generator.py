@@ -47,8 +47,10 @@ class Decoder(nn.Module):
             self.upsample.append(UpsamplingBlock(width, narrower, config.stem_channels if last and config.skip else 0))
             width = narrower
         self.skip = config.skip
-        self.output = nn.Conv2d(width, config.stem_stride**2, 7, padding=3)
+        self.output = nn.Conv2d(width, config.output_channels * config.stem_stride**2, 7, padding=3)
         self.shuffle = nn.PixelShuffle(config.stem_stride)
+        finish = nn.Sequential(nn.LeakyReLU(0.2), nn.Conv2d(config.output_channels, 1, 5, padding=2))
+        self.finish = nn.Identity() if config.output_channels == 1 else finish
 
     def forward(self, features: Tensor, stem: Tensor) -> Tensor:
         features = self.blocks(features)
@@ -56,7 +58,7 @@ class Decoder(nn.Module):
         for block in inner:
             features = block(features)
         features = last(features, stem if self.skip else None)
-        return torch.tanh(self.shuffle(self.output(features)))
+        return torch.tanh(self.finish(self.shuffle(self.output(features))))
 
 
 class Renderer(nn.Module):
