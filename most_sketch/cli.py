@@ -13,6 +13,7 @@ from most_sketch.cli_convert import convert_command
 from most_sketch.cli_eval import eval_command
 from most_sketch.cli_prepare import prepare_command
 from most_sketch.cli_train import train_command
+from most_sketch.cli_weights import weights_app
 from most_sketch.errors import MostSketchError
 from most_sketch.terminal import say
 
@@ -27,6 +28,7 @@ app.command("convert")(convert_command)
 app.command("prepare")(prepare_command)
 app.command("train")(train_command)
 app.command("eval")(eval_command)
+app.add_typer(weights_app, name="weights")
 
 
 def main() -> NoReturn:

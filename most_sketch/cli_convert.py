@@ -41,7 +41,9 @@ def convert_command(
     style: Annotated[
         str | None, typer.Option(help="A style of the weights, or all (default: the weights' first).")
     ] = None,
-    weights: Annotated[str | None, typer.Option(help="Name of bundled weights, or a safetensors file.")] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="A name, a file, a run's folder, or owner/repo of the Hub.")
+    ] = None,
     align: Annotated[
         bool, typer.Option("--align/--no-align", help="Find the face, or take the photo as already framed.")
     ] = True,
@@ -61,6 +63,7 @@ def convert_command(
     batch_size: Annotated[str, typer.Option(metavar="auto|N", help="Faces drawn at once.")] = "auto",
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to compute.")] = "auto",
     precision: Annotated[Literal["auto", "fp32", "bf16"], typer.Option(help="How exactly to compute.")] = "auto",
+    offline: Annotated[bool, typer.Option("--offline", help="Make no connection; only weights that are here.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One line of JSON a photo, on stdout.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only errors.")] = False,
 ) -> None:
@@ -84,7 +87,7 @@ def convert_command(
         for failure in failures:
             report.add(failure)
         if jobs:
-            sketcher = Sketcher.load(weights or DEFAULT_WEIGHTS, device, precision)
+            sketcher = Sketcher.load(weights or DEFAULT_WEIGHTS, device, precision, offline=offline)
             options = Options(
                 styles=sketcher.styles if style == "all" else (sketcher.styles[sketcher.style_index(style)],),
                 name_styles=style == "all",

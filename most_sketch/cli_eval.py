@@ -62,6 +62,7 @@ def eval_command(
         Path | None, typer.Option(metavar="FILE.html", help="Write a page with table, charts and examples.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of the table.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Make no connection; only weights that are here.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     batch_size: Annotated[int, typer.Option(min=1, help="Pairs that are drawn and scored at once.")] = 8,
 ) -> None:
@@ -80,7 +81,7 @@ def eval_command(
     from most_sketch.evaluation.results import summary
     from most_sketch.evaluation.table import comparison_table, method_table, notes
 
-    config = EvalConfig(data, split, style, gallery, backbones, device, batch_size)
+    config = EvalConfig(data, split, style, gallery, backbones, device, batch_size, offline)
     with _progress() as watch:
         if runs:
             evaluations = compare_runs(config, runs, watch)

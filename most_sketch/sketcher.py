@@ -47,11 +47,20 @@ class Sketcher:
         self.dtype = dtype
 
     @classmethod
-    def load(cls, weights: str | Path = DEFAULT_WEIGHTS, device: str = "auto", precision: str = "auto") -> Sketcher:
-        """From the name of bundled weights or a weights file; `device` auto, cpu, cuda or mps; `precision` auto,
-        fp32 or bf16. Raises `WeightsError`, and `InputError` for a device that is not there."""
+    def load(
+        cls,
+        weights: str | Path = DEFAULT_WEIGHTS,
+        device: str = "auto",
+        precision: str = "auto",
+        *,
+        offline: bool = False,
+    ) -> Sketcher:
+        """From what `weights.load_weights` takes; `device` auto, cpu, cuda or mps; `precision` auto, fp32 or bf16.
+
+        Raises `WeightsError`, and `InputError` for a device that is not there. `offline` makes no connection.
+        """
         where = resolve_device(device)
-        return cls(load_weights(weights), where, resolve_precision(precision, where))
+        return cls(load_weights(weights, offline=offline), where, resolve_precision(precision, where))
 
     @property
     def styles(self) -> tuple[str, ...]:

@@ -1,21 +1,23 @@
-"""Weights files: a generator in, a safetensors file out, and a name or path back to a generator."""
+"""Weights files: a generator in, a safetensors file out, and a name, path or address back to a generator."""
 
 from __future__ import annotations
 
 import json
-from importlib.resources import files
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
 
-from most_sketch.config import ModelConfig, from_dict, to_dict
+from most_sketch.config import ModelConfig, to_dict
 from most_sketch.errors import WeightsError
+from most_sketch.hub import HUB_FILE, Address, Hub
 from most_sketch.images import atomic_write
+from most_sketch.manifest import Entry, check, read_manifest, weights_folder
 from most_sketch.network import AnyGenerator, build_generator
+from most_sketch.weights_header import CONFIG_KEY, open_weights
 
-CONFIG_KEY = "most_sketch_model"
 DEFAULT_WEIGHTS = "most-net-cufs"
 TRAINING_ONLY = ("memory.started", "memory.idle")
 """Buffers that matter while the memory is being updated; a released file leaves them out."""
@@ -33,64 +35,97 @@ def save_weights(path: Path, generator: AnyGenerator, dtype: torch.dtype = torch
         file.write(save(tensors, metadata))
 
 
-def load_weights(name_or_path: str | Path = DEFAULT_WEIGHTS) -> AnyGenerator:
+def load_weights(name_or_path: str | Path = DEFAULT_WEIGHTS, *, offline: bool = False) -> AnyGenerator:
     """The generator that a weights file describes, float32 on the CPU, ready to draw.
 
-    `name_or_path` is a safetensors file, or the name of bundled weights. Raises `WeightsError` for a name
-    that is unknown and a file that is no such weights or whose tensors do not fit its config.
+    `name_or_path` is what `find_weights` understands; `offline` takes only what is on this machine. Raises
+    `WeightsError` for a name that is unknown and a file that is no such weights or whose tensors do not fit
+    its config.
     """
-    path = find_weights(name_or_path)
-    try:
-        with safe_open(path, framework="pt") as file:
-            config = _read_config(path, file.metadata())
-            shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
-            # On the meta device a wrong or hostile config costs no memory before it has been compared.
-            with torch.device("meta"):
-                generator = build_generator(config)
-            wanted = {
-                name: tuple(tensor.shape)
-                for name, tensor in generator.state_dict().items()
-                if name not in TRAINING_ONLY
-            }
-            if shapes != wanted:
-                wrong = sorted(name for name in shapes.keys() | wanted.keys() if shapes.get(name) != wanted.get(name))
-                raise WeightsError(f"{path}: tensors do not fit the network that its config describes: {wrong[0]}")
-            state = {name: file.get_tensor(name).float() for name in shapes}
-    except SafetensorError as error:
-        raise WeightsError(f"{path}: not a safetensors file, or cut short ({error})") from error
-    except OSError as error:
-        raise WeightsError(f"{path}: cannot be read ({error.strerror or error})") from error
+    path = find_weights(name_or_path, Hub(offline=offline))
+    with open_weights(path) as (file, header):
+        config = header.config
+        # On the meta device a wrong or hostile config costs no memory before it has been compared.
+        with torch.device("meta"):
+            generator = build_generator(config)
+        wanted = {
+            name: tuple(tensor.shape) for name, tensor in generator.state_dict().items() if name not in TRAINING_ONLY
+        }
+        if header.shapes != wanted:
+            names = header.shapes.keys() | wanted.keys()
+            wrong = min(name for name in names if header.shapes.get(name) != wanted.get(name))
+            raise WeightsError(f"{path}: tensors do not fit the network that its config describes: {wrong[:80]}")
+        file.seek(0)
+        state = _read_tensors(path, file.read(header.size))
     if config.architecture == "most-net":
-        state["memory.started"] = torch.ones(len(config.styles), dtype=torch.bool)
-        state["memory.idle"] = torch.zeros(len(config.styles), config.slots, dtype=torch.long)
+        state |= _training_state(config)
     generator.load_state_dict(state, assign=True)
     return generator.eval().requires_grad_(False)
 
 
-def find_weights(name_or_path: str | Path) -> Path:
-    """The file for a path or for the name of bundled weights. Raises `WeightsError` if there is none."""
-    path = Path(name_or_path)
-    if path.is_file():
-        return path
-    bundled = bundled_weights()
-    if str(name_or_path) in bundled:
-        return bundled[str(name_or_path)]
-    raise WeightsError(f"{name_or_path}: no such weights file, nor bundled weights of that name ({', '.join(bundled)})")
+def find_weights(name_or_path: str | Path, hub: Hub | None = None) -> Path:
+    """The file of weights, wherever they are: the first of these that there is.
+
+    1. a weights file, or the folder of a training run;
+    2. a name in the manifest: the bundled file, else the same file on the Hub;
+    3. an address, `owner/repo[@revision][:file]`: what was downloaded of it before, else the Hub.
+
+    What the manifest names is compared with its checksum, what comes from the Hub with the Hub's.
+    Raises `WeightsError` that says what was looked for.
+    """
+    hub, name, path = hub or Hub(), str(name_or_path), Path(name_or_path)
+    entries = read_manifest()
+    try:
+        for candidate in (path, path / HUB_FILE):
+            if candidate.is_file():
+                return candidate
+        if name not in entries and path.exists():
+            raise WeightsError(f"{name}: neither a weights file nor the folder of a training run")
+    except OSError as error:
+        raise WeightsError(f"{name}: cannot be read ({error.strerror or error})") from error
+    if name in entries:
+        return find_entry(entries[name], hub)
+    address = Address.parse(name)
+    if address is None:
+        raise WeightsError(f"{name}: no such weights file, nor weights of that name ({', '.join(entries)})")
+    return hub.find(address)
+
+
+def find_entry(entry: Entry, hub: Hub) -> Path:
+    """The bundled file of weights in the manifest, else the one on the Hub. Raises `WeightsError`."""
+    path = weights_folder() / entry.file
+    if not path.is_file():
+        path = hub.find(address_of(entry))
+    check(path, entry)
+    return path
+
+
+def address_of(entry: Entry) -> Address:
+    """Where on the Hub weights in the manifest are."""
+    return Address(entry.repository, entry.revision)
 
 
 def bundled_weights() -> dict[str, Path]:
     """Names and files of the weights that come with the package."""
-    packed = Path(str(files("most_sketch"))) / "weights"
-    # In a wheel the files lie inside the package; in a checkout or editable install beside it.
-    folder = packed if packed.is_dir() else packed.parent.parent / "weights"
-    return {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
+    paths = {name: weights_folder() / entry.file for name, entry in read_manifest().items()}
+    return {name: path for name, path in paths.items() if path.is_file()}
 
 
-def _read_config(path: Path, metadata: dict[str, str] | None) -> ModelConfig:
+def _read_tensors(path: Path, data: bytes) -> dict[str, Tensor]:
+    """The tensors in a whole file, as float32. From bytes and not mapped: nobody can change them afterwards."""
     try:
-        values = json.loads((metadata or {})[CONFIG_KEY])
-    except (KeyError, ValueError) as error:
-        raise WeightsError(f"{path}: not weights of most-sketch (no readable {CONFIG_KEY} in its metadata)") from error
-    if not isinstance(values, dict):
-        raise WeightsError(f"{path}: {CONFIG_KEY} in its metadata is not an object")
-    return from_dict(ModelConfig, values)
+        state = {name: tensor.float() for name, tensor in load(data).items()}
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise WeightsError(f"{path}: not a safetensors file, or cut short ({error})") from error
+    broken = [name for name, tensor in state.items() if not tensor.isfinite().all()]
+    if broken:
+        raise WeightsError(f"{path}: {broken[0]} holds values that are not finite numbers")
+    return state
+
+
+def _training_state(config: ModelConfig) -> dict[str, Tensor]:
+    """The memory's `TRAINING_ONLY` buffers for weights that are drawn with."""
+    return {
+        "memory.started": torch.ones(len(config.styles), dtype=torch.bool),
+        "memory.idle": torch.zeros(len(config.styles), config.slots, dtype=torch.long),
+    }

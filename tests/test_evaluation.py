@@ -316,7 +316,7 @@ def test_pictures_too_small_for_the_metrics_are_refused(run_eval: Eval, tmp_path
 def test_weights_that_draw_no_numbers_are_refused(run_eval: Eval, pairs: Path, tmp_path: Path) -> None:
     generator = Generator(TINY)
     with torch.no_grad():
-        generator.renderer.decoder.output.weight.fill_(torch.nan)
+        generator.photo_encoder.stem.weight.fill_(3e38)
     save_weights(tmp_path / "broken.safetensors", generator)
     with pytest.raises(WeightsError, match=r"broken\.safetensors: drew values that are not numbers"):
         run_eval("--data", pairs, "--weights", tmp_path / "broken.safetensors")

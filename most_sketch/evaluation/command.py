@@ -44,6 +44,8 @@ class EvalConfig:
     backbones: Path | None = None
     device: str = "auto"
     batch_size: int = 8
+    offline: bool = False
+    """Make no connection for weights."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def evaluate(
     pairs, rest = _split(known, config.split)
     if predictions is None:
         chosen = weights or DEFAULT_WEIGHTS
-        name, method = names_of_weights([chosen])[0], network(chosen, config.style, device)
+        name, method = names_of_weights([chosen])[0], network(chosen, config.style, device, config.offline)
     elif predictions in BASELINES:
         name, method = baseline(predictions, find_pairs(config.gallery) if config.gallery else rest)
     else:
@@ -90,7 +92,7 @@ def compare(config: EvalConfig, runs: Sequence[str], watch: Watch) -> list[Evalu
     """Score several weights on the same pairs, in the order given. Raises like `evaluate`."""
     root, device = find_data(config.data), resolve_device(config.device)
     pairs, _ = _split(find_pairs(root), config.split)
-    methods = [network(run, config.style, device) for run in runs]
+    methods = [network(run, config.style, device, config.offline) for run in runs]
     metrics = load_metrics(config.backbones, device)
     evaluations = []
     for number, (name, method) in enumerate(zip(names_of_weights(runs), methods, strict=True)):

@@ -28,13 +28,12 @@ def baseline(name: str, gallery: Sequence[Pair]) -> tuple[str, Method]:
     return "the nearest other sketch", Nearest(gallery)
 
 
-def network(name_or_path: str, style: str | None, device: torch.device) -> Method:
-    """The method that draws with weights, given by name, as a file or as the folder of a training run.
+def network(name_or_path: str, style: str | None, device: torch.device, offline: bool = False) -> Method:
+    """The method that draws with weights, given as `load_weights` takes them.
 
     Raises `InputError` for a style that the weights do not have, `WeightsError` for weights that are unusable.
     """
-    path = Path(name_or_path)
-    generator = load_weights(path / RUN_WEIGHTS if path.is_dir() else name_or_path).to(device)
+    generator = load_weights(name_or_path, offline=offline).to(device)
     styles = generator.config.styles
     if style is not None and style not in styles:
         raise InputError(f"--style {style}: the weights {name_or_path} have {', '.join(styles)}")

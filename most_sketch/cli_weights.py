@@ -1,0 +1,164 @@
+"""`most-sketch weights`: what weights there are, and to and from the Hub. No torch at import."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from most_sketch.errors import WeightsError
+from most_sketch.terminal import say
+
+if TYPE_CHECKING:
+    from most_sketch.manifest import Entry
+
+NAME_HELP = "A name from `weights list`, a file, the folder of a run, or owner/repo[@revision][:file]."
+Name = Annotated[str, typer.Argument(metavar="NAME", help=NAME_HELP)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+weights_app = typer.Typer(no_args_is_help=True, help="List, check, fetch and publish weights.")
+
+
+@weights_app.command("list")
+def list_command(as_json: AsJson = False) -> None:
+    """The weights that go by a name, and where they are."""
+    from most_sketch.manifest import read_manifest
+
+    rows = [asdict(entry) | {"where": _where(entry)} for entry in read_manifest().values()]
+    if as_json:
+        typer.echo(json.dumps(rows))
+        return
+    for row in rows:
+        typer.echo(f"{row['name']}  {_megabytes(row['size'])}  {row['where']}  licence: {row['licence']}")
+
+
+@weights_app.command("info")
+def info_command(name: Name, as_json: AsJson = False) -> None:
+    """What weights are, without a connection."""
+    from most_sketch.config import to_dict
+    from most_sketch.hub import Hub
+    from most_sketch.manifest import checksum, read_manifest
+    from most_sketch.weights import find_weights
+    from most_sketch.weights_header import read_header
+
+    path = find_weights(name, Hub(offline=True))
+    header = read_header(path)
+    facts: dict[str, Any] = {"name": name, "file": str(path), "size": header.size, "sha256": checksum(path)}
+    if name in (manifest := read_manifest()):
+        facts |= {key: value for key, value in asdict(manifest[name]).items() if key not in facts}
+    facts |= {"styles": header.config.styles, "parameters": header.parameters, "types": sorted(header.dtypes)}
+    if as_json:
+        typer.echo(json.dumps(facts | {"config": to_dict(header.config)}))
+        return
+    facts |= {"size": _megabytes(header.size), "parameters": f"{header.parameters:,}"}
+    for key, value in facts.items():
+        typer.echo(f"{key}: {_text(value)}")
+
+
+@weights_app.command("pull")
+def pull_command(name: Name) -> None:
+    """Download weights, or a newer state of them, to use them offline; print where they are."""
+    from most_sketch.hub import Address, Hub
+    from most_sketch.manifest import check, read_manifest
+    from most_sketch.weights import address_of, bundled_weights, find_weights, load_weights
+
+    entry = read_manifest().get(name)
+    address = address_of(entry) if entry else Address.parse(name)
+    if name in bundled_weights() or address is None:
+        path = find_weights(name)
+        say(f"{name}: is on this machine already")
+    else:
+        _quiet_without_terminal()
+        path = Hub().download(address)
+        if entry:
+            check(path, entry)
+    # What cannot be used should come out now, not when there is no network any more.
+    load_weights(path)
+    typer.echo(path)
+
+
+@weights_app.command("verify")
+def verify_command(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help=f"{NAME_HELP}  [default: all that are here]")
+    ] = None,
+) -> None:
+    """Compare weights on this machine with their checksums, and load them. Exit code 1 if any is damaged."""
+    from most_sketch.manifest import read_manifest
+    from most_sketch.weights import load_weights
+
+    here = [name for name, entry in read_manifest().items() if _where(entry) != "on the Hub"]
+    failures = 0
+    for name in names or here:
+        try:
+            load_weights(name, offline=True)
+            typer.echo(f"{name}: good")
+        except WeightsError as error:
+            failures += 1
+            say(f"most-sketch: error: {error}")
+    if not names and not here:
+        raise WeightsError("no weights on this machine; get some with: most-sketch weights pull NAME")
+    if failures:
+        raise typer.Exit(1)
+
+
+@weights_app.command("push")
+def push_command(
+    repository: Annotated[str, typer.Argument(metavar="OWNER/REPO", help="Repository on the Hub; made if need be.")],
+    run_folder: Annotated[Path, typer.Option("--run", metavar="DIR", help="Folder of the finished training run.")],
+    licence: Annotated[
+        str, typer.Option(metavar="ID", help="Of the weights, as the Hub calls it, such as mit or cc-by-nc-4.0.")
+    ] = "other",
+    about: Annotated[str, typer.Option(metavar="TEXT", help="For the card: what pictures these are, and whose.")] = "",
+    private: Annotated[bool, typer.Option("--private", help="Make a new repository private.")] = False,
+    tag: Annotated[str | None, typer.Option(help="Tag the state that was pushed, as v1.0.0.")] = None,
+) -> None:
+    """Upload the weights of a finished run with a model card made from its record and log."""
+    from most_sketch.hub import HUB_FILE, Address, Hub
+    from most_sketch.model_card import model_card
+    from most_sketch.runs import Run
+    from most_sketch.weights import load_weights
+
+    address = Address.parse(repository)
+    if address is None or str(address) != repository or address != Address(address.repository):
+        raise WeightsError(f"{repository}: not the name of a repository; expected owner/repo")
+    run = Run(run_folder)
+    card = model_card(run, repository, licence, about)
+    load_weights(run.weights_file)
+    _quiet_without_terminal()
+    files: dict[str, bytes | Path] = {HUB_FILE: run.weights_file, "README.md": card.encode()}
+    typer.echo(Hub().push(repository, files, "Weights and model card", private=private, tag=tag))
+
+
+def _where(entry: Entry) -> str:
+    from most_sketch.hub import Hub
+    from most_sketch.weights import address_of, bundled_weights
+
+    if entry.name in bundled_weights():
+        return "bundled"
+    try:
+        return "cached" if Hub().cached(address_of(entry)) else "on the Hub"
+    except WeightsError:
+        return "damaged"
+
+
+def _quiet_without_terminal() -> None:
+    """Keep the library's progress bars out of logs and pipes."""
+    from huggingface_hub.utils.tqdm import disable_progress_bars
+
+    if not sys.stderr.isatty():
+        disable_progress_bars()
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"
+
+
+def _text(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {item}" for key, item in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

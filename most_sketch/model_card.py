@@ -1,0 +1,122 @@
+"""The model card of a finished training run: a README for its weights, from the run's own record and log."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from most_sketch.config import to_dict
+from most_sketch.errors import WeightsError
+from most_sketch.runs import Run, RunRecord
+from most_sketch.training import LOG_EVERY
+
+LICENCE_NOTE = (
+    "The weights were trained on the pictures named above, and what their owners allow is all that these weights "
+    "may be used for. Photos of people are their own: ask before you draw them."
+)
+TEMPLATE = """\
+---
+license: {licence}
+library_name: most-sketch
+pipeline_tag: image-to-image
+tags:
+- face-sketch-synthesis
+- style-transfer
+- most-net
+---
+
+# {repository}
+
+Hand-drawn face sketches from photos, in {styles}, by {network}.
+
+```sh
+most-sketch convert photo.jpg --weights {repository}
+```
+
+## Training
+
+{steps} steps with batches of {batch_size}, seed {seed}, on pairs of photo and sketch:
+
+{data}
+
+{hold_out} {about}
+
+{settings}
+
+## Figures
+
+{figures}
+
+## Licence
+
+{note}
+
+## Paper
+
+Ji, Sun, Qi, Li, Sun: *MOST-Net: A Memory Oriented Style Transfer Network for Face Sketch Synthesis*, 2022,
+[arXiv:2202.03596](https://arxiv.org/abs/2202.03596).
+"""
+NETWORKS = {"most-net": "MOST-Net", "pix2pix": "Pix2Pix, the baseline"}
+
+
+def model_card(run: Run, repository: str, licence: str = "other", about: str = "") -> str:
+    """The card, in Markdown with the Hub's metadata.
+
+    `licence` is one of the Hub's identifiers; `about` says of the pictures what the record does not know.
+
+    Raises `InputError` if there is no run, `WeightsError` if it is damaged or has not been trained to its end.
+    """
+    record, log = run.record(), _read_log(run)
+    train = record.train
+    done = log[-1]["step"] if log else 0
+    # The last steps need not be in the log, which has every tenth and the last validation.
+    if done + LOG_EVERY <= train.steps:
+        raise WeightsError(
+            f"{run.folder}: only {done} of {train.steps} steps are done; "
+            f"go on with: most-sketch train --out {run.folder} --resume"
+        )
+    hold_out = f"One pair in {train.hold_out} was held out." if train.hold_out else "No pairs were held out."
+    return TEMPLATE.format(
+        licence=json.dumps(licence),
+        repository=repository,
+        styles=" and ".join(record.model.styles),
+        network=NETWORKS[record.model.architecture],
+        steps=train.steps,
+        batch_size=train.batch_size,
+        seed=train.seed,
+        # The folder's name alone: where it lies says more about the machine than about the weights.
+        data="\n".join(f"- {style}: `{folder.name}`" for style, folder in record.data.items()),
+        hold_out=hold_out,
+        about=about,
+        settings=_settings(record),
+        figures=_figures(log),
+        note=LICENCE_NOTE,
+    )
+
+
+def _settings(record: RunRecord) -> str:
+    settings = json.dumps({"model": to_dict(record.model), "train": to_dict(record.train)}, indent=2)
+    return f"<details><summary>All settings</summary>\n\n```json\n{settings}\n```\n\n</details>"
+
+
+def _figures(log: list[dict[str, Any]]) -> str:
+    """The scores of the last validation, which has the most metrics, as a table."""
+    scores: Mapping[str, float] = {}
+    for line in log:
+        validation = {name: value for name, value in line.items() if name.startswith("validation_")}
+        scores = validation or scores
+    if not scores:
+        return "The run had no held-out pairs to score."
+    rows = [f"| {name.removeprefix('validation_')} | {value:.4f} |" for name, value in scores.items()]
+    return "\n".join(["Means over the held-out pairs:", "", "| metric | score |", "| --- | --- |", *rows])
+
+
+def _read_log(run: Run) -> list[dict[str, Any]]:
+    if not run.log_file.exists():
+        return []
+    try:
+        lines = [json.loads(line) for line in run.log_file.read_text(encoding="utf-8").splitlines()]
+        return [line | {"step": int(line["step"])} for line in lines]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise WeightsError(f"{run.log_file}: damaged ({error})") from error

@@ -1,0 +1,145 @@
+"""What a weights file claims to be: its header, judged before memory is taken or anything is built from it.
+
+A safetensors file is eight bytes of length, a JSON header of that length, and the tensors' bytes. A file may come
+from anywhere, so nothing in it is believed: every size is bounded, and compared with the file's own.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, NoReturn
+
+from most_sketch.config import ModelConfig, from_dict
+from most_sketch.errors import WeightsError
+
+CONFIG_KEY = "most_sketch_model"
+"""Where the metadata of a weights file holds its `ModelConfig`, as JSON."""
+
+MAX_FILE = 1 << 31
+"""Bytes of the largest file that is read or downloaded; the paper's network in float32 has 60 million."""
+
+MAX_HEADER = 1 << 20
+"""Bytes of the largest header that is parsed; ours have 30 thousand."""
+
+ITEM_SIZES = {"F32": 4, "F16": 2, "BF16": 2}
+"""Types of tensors that weights may have, and the bytes of an element."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """The network that a file describes and the tensors that it says to hold."""
+
+    config: ModelConfig
+    shapes: dict[str, tuple[int, ...]]
+    dtypes: frozenset[str]
+    size: int
+    """Bytes of the whole file."""
+
+    @property
+    def parameters(self) -> int:
+        """Numbers in all tensors together."""
+        return sum(map(math.prod, self.shapes.values()))
+
+
+@contextmanager
+def open_weights(path: Path) -> Iterator[tuple[IO[bytes], Header]]:
+    """The open file, after its header, and what that says. Raises `WeightsError` for what cannot be weights."""
+    try:
+        if path.is_dir():
+            raise WeightsError(f"{path}: is a folder, not a weights file")
+        # Opening a FIFO would wait for a writer for ever.
+        if path.exists() and not path.is_file():
+            raise WeightsError(f"{path}: not a regular file")
+        with path.open("rb") as file:
+            yield file, _parse(path, file)
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be read ({error.strerror or error})") from error
+
+
+def read_header(path: Path) -> Header:
+    """What a weights file says about itself. Raises like `open_weights`."""
+    with open_weights(path) as (_, header):
+        return header
+
+
+def _parse(path: Path, file: IO[bytes]) -> Header:
+    status = os.fstat(file.fileno())
+    if not stat.S_ISREG(status.st_mode):
+        raise WeightsError(f"{path}: not a regular file")
+    if status.st_size > MAX_FILE:
+        raise WeightsError(f"{path}: larger than the {MAX_FILE >> 30} GiB that weights may have")
+    length = int.from_bytes(file.read(8), "little")
+    body = status.st_size - 8 - length
+    if length < 2 or body < 0:
+        raise WeightsError(f"{path}: not a safetensors file, or cut short")
+    if length > MAX_HEADER:
+        raise WeightsError(f"{path}: its header is larger than the {MAX_HEADER >> 20} MiB that are read")
+    try:
+        header = _load_json(file.read(length))
+        metadata = header.pop("__metadata__", {})
+        shapes = {name: _shape(tensor, body) for name, tensor in header.items()}
+        dtypes = frozenset(str(tensor["dtype"]) for tensor in header.values())
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise WeightsError(f"{path}: not a safetensors file that can be read ({_brief(error)})") from error
+    return Header(_config(path, metadata), shapes, dtypes, status.st_size)
+
+
+def _shape(tensor: dict[str, Any], body: int) -> tuple[int, ...]:
+    """The shape of one entry of the header; `safetensors` itself checks that the entries fill the body."""
+    shape, (begin, end) = tensor["shape"], tensor["data_offsets"]
+    dtype = tensor["dtype"]
+    if dtype not in ITEM_SIZES:
+        raise ValueError(f"a tensor of type {dtype}; there are {', '.join(ITEM_SIZES)}")
+    sizes = [*shape, begin, end]
+    # Not `isinstance`: true is an int as well.
+    if not all(type(size) is int and 0 <= size <= MAX_FILE for size in sizes) or 0 in shape or end > body:
+        raise ValueError("a tensor that is not in the file")
+    # At most eight factors of 31 bits each.
+    if len(shape) > 8 or math.prod(shape) * ITEM_SIZES[dtype] != end - begin:
+        raise ValueError("a tensor of another size than its shape")
+    return tuple(shape)
+
+
+def _config(path: Path, metadata: Any) -> ModelConfig:
+    text = metadata.get(CONFIG_KEY) if isinstance(metadata, dict) else None
+    if not isinstance(text, str):
+        raise WeightsError(f"{path}: not weights of most-sketch (no {CONFIG_KEY} in its metadata)")
+    try:
+        return from_dict(ModelConfig, _load_json(text))
+    except (ValueError, RecursionError, WeightsError) as error:
+        raise WeightsError(f"{path}: {CONFIG_KEY} in its metadata cannot be used ({_brief(error)})") from error
+
+
+def _load_json(text: str | bytes) -> dict[str, Any]:
+    """A JSON object, without the liberties of Python's parser: no name twice, no NaN. Raises `ValueError`."""
+    if isinstance(text, bytes):
+        # `json.loads` would guess at UTF-16 and UTF-32.
+        text = text.decode()
+    value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse)
+    if not isinstance(value, dict):
+        raise ValueError("no JSON object")
+    return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        raise ValueError("a name twice")
+    return values
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no number of JSON")
+
+
+def _brief(error: Exception) -> str:
+    """An error's message, of which a hostile file may have made a megabyte."""
+    text = str(error) or type(error).__name__
+    return text if len(text) <= 200 else f"{text[:200]}..."

@@ -1,0 +1,146 @@
+"""`most-sketch weights`: names that the package knows, and publishing a run, with a Hub on this machine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import Command
+from hub_server import OWNER_TOKEN, HubServer, instead_of_the_hub
+
+from most_sketch.config import ModelConfig, TrainConfig
+from most_sketch.errors import WeightsError
+from most_sketch.manifest import update
+from most_sketch.network.generator import Generator
+from most_sketch.runs import Run, RunRecord
+from most_sketch.weights import bundled_weights, find_weights, load_weights, save_weights
+
+REPOSITORY = "anna/sketches"
+TINY = ModelConfig(channels=8, stem_channels=8, slots=8, injection_channels=8)
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
+    with instead_of_the_hub(tmp_path, monkeypatch) as server:
+        yield server
+
+
+@pytest.fixture
+def weights(tiny_weights: Path) -> bytes:
+    return tiny_weights.read_bytes()
+
+
+@pytest.fixture
+def shelf(tmp_path: Path, weights: bytes, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder as `weights/` in a checkout: a manifest and one file that it names."""
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    entry = {
+        "name": "tiny", "file": "tiny.safetensors", "size": 0, "sha256": "", "licence": "mit",
+        "figures": {"fsim": 0.5}, "repository": REPOSITORY, "revision": "v1",
+    }  # fmt: skip
+    (folder / "manifest.json").write_text(json.dumps([entry]))
+    (folder / "tiny.safetensors").write_bytes(weights)
+    for module in ("manifest", "weights"):
+        monkeypatch.setattr(f"most_sketch.{module}.weights_folder", lambda: folder)
+    update(folder / "tiny.safetensors")
+    return folder / "tiny.safetensors"
+
+
+def test_a_bundled_name_needs_no_hub(server: HubServer, shelf: Path, command: Command) -> None:
+    assert bundled_weights() == {"tiny": shelf}
+    assert find_weights("tiny") == shelf
+    assert command("weights", "verify").out == b"tiny: good\n"
+    listed = command("weights", "list").out.decode()
+    assert listed == f"tiny  {shelf.stat().st_size / 1e6:.1f} MB  bundled  licence: mit\n"
+    told = command("weights", "info", "tiny").out.decode()
+    assert "figures: fsim 0.5\n" in told
+    assert "styles: pencil, ink\n" in told
+    assert server.requests == []
+
+
+def test_a_bundled_file_that_is_damaged_is_not_used(shelf: Path, command: Command) -> None:
+    data = bytearray(shelf.read_bytes())
+    data[-3] ^= 1
+    shelf.write_bytes(data)
+    with pytest.raises(WeightsError, match=r"is not the file that manifest\.json describes"):
+        load_weights("tiny")
+    answer = command("weights", "verify")
+    assert (answer.code, answer.out) == (1, b"")
+    # By its path it is a file like any other.
+    load_weights(shelf)
+
+
+def test_a_name_that_is_not_bundled_comes_from_its_pinned_revision(
+    server: HubServer, shelf: Path, weights: bytes, command: Command
+) -> None:
+    shelf.unlink()
+    server.add(REPOSITORY, {"weights.safetensors": b"newer"})
+    server.add(REPOSITORY, {"weights.safetensors": weights}, "v1")
+    assert json.loads(command("weights", "list", "--json").out)[0]["where"] == "on the Hub"
+    assert command("weights", "verify").err.endswith("get some with: most-sketch weights pull NAME\n")
+    assert command("weights", "pull", "tiny").code == 0
+    assert find_weights("tiny").read_bytes() == weights
+    assert json.loads(command("weights", "list", "--json").out)[0]["where"] == "cached"
+
+
+def test_a_pinned_revision_that_was_moved_is_not_used(server: HubServer, shelf: Path, tmp_path: Path) -> None:
+    shelf.unlink()
+    save_weights(tmp_path / "other.safetensors", Generator(TINY))
+    server.add(REPOSITORY, {"weights.safetensors": (tmp_path / "other.safetensors").read_bytes()}, "v1")
+    with pytest.raises(WeightsError, match="is not the file that"):
+        load_weights("tiny")
+
+
+@pytest.fixture
+def finish_run(tmp_path: Path) -> Callable[[int], Path]:
+    """Leaves the folder of a run that was asked for 30 steps and has done this many."""
+
+    def finish(steps: int) -> Path:
+        run = Run(tmp_path / "run")
+        run.begin(RunRecord(TINY, TrainConfig(steps=30), {"pencil": tmp_path / "secret" / "faces"}, "none"))
+        run.log(steps, {"reconstruction": 0.5})
+        run.log(steps, {"validation_l1": 0.125, "validation_fsim": 0.75})
+        save_weights(run.weights_file, Generator(TINY), torch.float16)
+        return run.folder
+
+    return finish
+
+
+def test_a_finished_run_is_published_with_its_card(
+    server: HubServer, finish_run: Callable[[int], Path], monkeypatch: pytest.MonkeyPatch, command: Command
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", OWNER_TOKEN)
+    folder = finish_run(30)
+    options = ("--run", folder, "--licence", "cc-by-nc-4.0", "--about", "Faces by Anna.", "--private", "--tag", "v1")
+    answer = command("weights", "push", REPOSITORY, *options)
+    assert (answer.code, answer.err) == (0, "")
+    commit, files = server.repositories[REPOSITORY].revisions["v1"]
+    assert answer.out.decode() == f"{server.url}/{REPOSITORY}/commit/{commit}\n"
+    assert files["weights.safetensors"] == (folder / "weights.safetensors").read_bytes()
+    card = files["README.md"].decode()
+    for text in ('license: "cc-by-nc-4.0"', "30 steps", "`faces`", "Faces by Anna.", "| fsim | 0.7500 |"):
+        assert text in card
+    assert "secret" not in card
+    assert server.repositories[REPOSITORY].access == "private"
+    # And from there it is drawn with.
+    assert load_weights(f"{REPOSITORY}@v1").config == TINY
+    again = command("weights", "push", REPOSITORY, "--run", folder)
+    assert (again.code, again.err) == (0, "")
+
+
+def test_nothing_is_published_that_is_not_finished_or_sound(
+    server: HubServer, finish_run: Callable[[int], Path], command: Command
+) -> None:
+    folder = finish_run(20)
+    assert "only 20 of 30 steps are done" in command("weights", "push", REPOSITORY, "--run", folder).err
+    assert "no run" in command("weights", "push", REPOSITORY, "--run", folder / "nowhere").err
+    assert "expected owner/repo" in command("weights", "push", f"{REPOSITORY}@v1", "--run", folder).err
+    (folder / "log.jsonl").write_text('{"step": 30}\n')
+    assert "log in with" in command("weights", "push", REPOSITORY, "--run", folder).err
+    (folder / "weights.safetensors").write_bytes(b"")
+    assert "not a safetensors file" in command("weights", "push", REPOSITORY, "--run", folder).err
+    assert server.repositories == {}
