@@ -19,7 +19,7 @@ from drawn_pairs import write_pairs
 from PIL import Image
 from torch import Tensor
 
-from most_sketch.cli_eval import eval_command
+from most_sketch.cli.eval import eval_command
 from most_sketch.config import ModelConfig
 from most_sketch.data import Pair, find_pairs, hold_out
 from most_sketch.errors import InputError, MostSketchError, WeightsError
@@ -356,5 +356,5 @@ def test_published_figures_are_those_of_the_paper() -> None:
 
 
 def test_the_command_needs_no_torch_until_it_runs() -> None:
-    check = "import sys, most_sketch.cli_eval; sys.exit('torch' in sys.modules)"
+    check = "import sys, most_sketch.cli.eval; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0

@@ -9,11 +9,11 @@ from typing import Annotated, NoReturn
 import typer
 
 from most_sketch import __version__
-from most_sketch.cli_convert import convert_command
-from most_sketch.cli_eval import eval_command
-from most_sketch.cli_prepare import prepare_command
-from most_sketch.cli_train import train_command
-from most_sketch.cli_weights import weights_app
+from most_sketch.cli.convert import convert_command
+from most_sketch.cli.eval import eval_command
+from most_sketch.cli.prepare import prepare_command
+from most_sketch.cli.train import train_command
+from most_sketch.cli.weights import weights_app
 from most_sketch.errors import MostSketchError
 from most_sketch.terminal import say
 
