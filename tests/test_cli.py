@@ -190,7 +190,14 @@ def test_ctrl_c_leaves_whole_sketches_and_a_summary(folder: Path, tiny_weights: 
     for number in range(300):
         (folder / f"{number:03}.jpg").hardlink_to(folder / "me.jpg")
     call = [*PYTHON, "convert", ".", "-o", "out", "--json", "--device", "cpu", "--weights", str(tiny_weights)]
-    with subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=folder) as process:
+    with subprocess.Popen(
+        call,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=folder,
+        # A shell's background jobs ignore Ctrl-C, and hand that on to what the tests start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    ) as process:
         assert process.stdout is not None
         process.stdout.readline()
         process.send_signal(signal.SIGINT)
