@@ -10,6 +10,7 @@ import typer
 
 from most_sketch import __version__
 from most_sketch.cli.convert import convert_command
+from most_sketch.cli.demo import demo_command
 from most_sketch.cli.eval import eval_command
 from most_sketch.cli.prepare import prepare_command
 from most_sketch.cli.train import train_command
@@ -28,6 +29,7 @@ app.command("convert")(convert_command)
 app.command("prepare")(prepare_command)
 app.command("train")(train_command)
 app.command("eval")(eval_command)
+app.command("demo")(demo_command)
 app.add_typer(weights_app, name="weights")
 
 

@@ -1,0 +1,44 @@
+"""`most-sketch demo`: serve the page until Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import warnings
+from contextlib import suppress
+from typing import Annotated
+
+import typer
+
+from most_sketch.errors import MostSketchError
+from most_sketch.terminal import say
+
+
+def demo_command(
+    host: Annotated[str, typer.Option(help="Address to serve at; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Port to serve at (default: the first free one from 7860).")
+    ] = None,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")] = True,
+    weights: Annotated[str | None, typer.Option(help="Name of bundled weights, or a safetensors file.")] = None,
+    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to compute.")] = "auto",
+) -> None:
+    """Open a page to draw with in the browser, served by this machine. Needs pip install 'most-sketch[demo]'."""
+    try:
+        from most_sketch.demo import serving
+    except ModuleNotFoundError as error:
+        if error.name != "gradio":
+            raise
+        raise MostSketchError("the page needs Gradio; install it with: pip install 'most-sketch[demo]'") from error
+
+    from most_sketch.sketcher import Sketcher
+    from most_sketch.weights import DEFAULT_WEIGHTS
+
+    # Pillow warns of strange tags and of sizes that we accept; errors say what matters.
+    warnings.filterwarnings("ignore", module="PIL")
+    sketcher = Sketcher.load(weights or DEFAULT_WEIGHTS, device)
+    # So that temporary files are removed when the process is told to end.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with serving(sketcher, host, port, browser) as address, suppress(KeyboardInterrupt):
+        say(f"the page is at {address} until Ctrl-C")
+        threading.Event().wait()
