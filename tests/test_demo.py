@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -31,9 +32,22 @@ def page(sketcher: Sketcher) -> Iterator[str]:
         yield address
 
 
+Connect = Callable[[str], Any]
+
+
 @pytest.fixture
-def client(page: str) -> Any:
-    return gradio_client.Client(page, verbose=False, analytics_enabled=False)
+def connect(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Connect:
+    """Gives a client of the page at an address."""
+    # The client, not the page, would ask the Hub how to introduce itself.
+    monkeypatch.setattr("gradio_client.client.build_hf_headers", lambda **_: {})
+    return lambda page: gradio_client.Client(
+        page, verbose=False, analytics_enabled=False, download_files=str(tmp_path / "downloads")
+    )
+
+
+@pytest.fixture
+def client(page: str, connect: Connect) -> Any:
+    return connect(page)
 
 
 def draw(client: Any, photo: Path, cropped: bool = False) -> dict[str, Any]:
@@ -109,12 +123,30 @@ def test_the_face_nearest_to_the_touch_is_drawn(sketcher: Sketcher, tmp_path: Pa
     assert other.sketches[0].tobytes() != drawing.sketches[0].tobytes()
 
 
-def test_nothing_is_left_when_the_page_is_served_no_more(sketcher: Sketcher, portrait_file: Path) -> None:
+def test_nothing_is_left_when_the_page_is_served_no_more(
+    sketcher: Sketcher, portrait_file: Path, connect: Connect
+) -> None:
     with demo.serving(sketcher) as address:
         folder = Path(os.environ["GRADIO_TEMP_DIR"])
-        draw(gradio_client.Client(address, verbose=False, analytics_enabled=False), portrait_file)
+        draw(connect(address), portrait_file)
         assert list(folder.rglob("astronaut.sketch.png"))
     assert not folder.exists()
+
+
+def test_no_other_machine_is_asked(
+    sketcher: Sketcher, portrait_file: Path, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: set[str] = set()
+    find = socket.getaddrinfo
+
+    def record(host: str, *arguments: Any, **options: Any) -> Any:
+        asked.add(host)
+        return find(host, *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", record)
+    with demo.serving(sketcher) as address:
+        draw(connect(address), portrait_file)
+    assert asked == {"127.0.0.1"}
 
 
 def test_a_port_in_use_is_said(sketcher: Sketcher, page: str) -> None:
