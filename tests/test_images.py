@@ -76,7 +76,8 @@ def test_exif_orientation_is_applied(tmp_path: Path, orientation: int) -> None:
         ("P", "photo.gif", 64),
         ("CMYK", "photo.jpg", 40),
         ("CMYK", "photo.tif", 1),
-        ("YCbCr", "photo.tif", 4),
+        # Not TIFF: Pillow 12 cannot read back the YCbCr TIFF that it writes.
+        ("YCbCr", "photo.jpg", 40),
     ],
 )
 def test_every_mode_becomes_rgb(tmp_path: Path, mode: str, file: str, tolerance: float) -> None:
