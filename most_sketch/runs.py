@@ -14,6 +14,7 @@ from PIL import Image
 
 from most_sketch.config import ModelConfig, TrainConfig, from_dict, to_dict
 from most_sketch.errors import InputError, WeightsError
+from most_sketch.hub import HUB_FILE
 from most_sketch.images import atomic_write
 from most_sketch.network import AnyGenerator
 from most_sketch.weights import save_weights
@@ -40,7 +41,7 @@ class Run:
         self.folder = folder
         self.record_file = folder / "run.json"
         self.state_file = folder / "state.pt"
-        self.weights_file = folder / "weights.safetensors"
+        self.weights_file = folder / HUB_FILE
         self.log_file = folder / "log.jsonl"
 
     @property

@@ -209,7 +209,7 @@ def train(
     pairs, held_out = [training for training, _ in splits], [validation for _, validation in splits]
     for name, training in zip(record.data, pairs, strict=True):
         if not training:
-            raise InputError(f"style {name}: no pairs are left to train on; add pairs or use --hold-out 0")
+            raise InputError(f"style {name}: no pairs are left to train on; add pairs or use --set hold_out=0")
     dataset = PairSet(pairs, config, Backgrounds(record.backgrounds) if record.backgrounds else None)
     backbone = load_backbone(record.perceptual)
     trainer = Trainer(record.model, config, backbone, execution)

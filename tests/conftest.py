@@ -14,6 +14,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from hub_server import HubServer, instead_of_the_hub
 from PIL import Image
 
 from most_sketch.cli import main
@@ -47,6 +48,19 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = ModelConfig(styles=STYLES, channels=8, stem_channels=8, slots=8, injection_channels=8)
     save_weights(path, Generator(config))
     return path
+
+
+@pytest.fixture
+def weights(tiny_weights: Path) -> bytes:
+    """The file of the tiny weights."""
+    return tiny_weights.read_bytes()
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
+    """A server on this machine that stands in for the Hub."""
+    with instead_of_the_hub(tmp_path, monkeypatch) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 from conftest import Command
-from hub_server import OWNER_TOKEN, HubServer, instead_of_the_hub
+from hub_server import OWNER_TOKEN, HubServer
 
 from most_sketch.config import ModelConfig, TrainConfig
 from most_sketch.errors import WeightsError
@@ -20,17 +20,6 @@ from most_sketch.weights import bundled_weights, find_weights, load_weights, sav
 
 REPOSITORY = "anna/sketches"
 TINY = ModelConfig(channels=8, stem_channels=8, slots=8, injection_channels=8)
-
-
-@pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
-    with instead_of_the_hub(tmp_path, monkeypatch) as server:
-        yield server
-
-
-@pytest.fixture
-def weights(tiny_weights: Path) -> bytes:
-    return tiny_weights.read_bytes()
 
 
 @pytest.fixture

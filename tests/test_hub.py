@@ -8,13 +8,12 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from conftest import Command
-from hub_server import CHUNK, OWNER_TOKEN, Fault, HubServer, instead_of_the_hub
+from hub_server import CHUNK, OWNER_TOKEN, Fault, HubServer
 from huggingface_hub import constants
 
 from most_sketch.errors import WeightsError
@@ -22,17 +21,6 @@ from most_sketch.hub import Address, Hub
 from most_sketch.weights import find_weights, load_weights
 
 REPOSITORY = "anna/sketches"
-
-
-@pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
-    with instead_of_the_hub(tmp_path, monkeypatch) as server:
-        yield server
-
-
-@pytest.fixture
-def weights(tiny_weights: Path) -> bytes:
-    return tiny_weights.read_bytes()
 
 
 def cached_files(tmp_path: Path) -> list[Path]:

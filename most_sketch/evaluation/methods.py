@@ -11,11 +11,11 @@ from torch import Tensor
 from most_sketch.data import Pair
 from most_sketch.errors import InputError, WeightsError
 from most_sketch.evaluation.baselines import Method, Nearest, dodge, grey
+from most_sketch.hub import HUB_FILE
 from most_sketch.images import IMAGE_SUFFIXES, read_image, to_tensor
 from most_sketch.weights import load_weights
 
 BASELINES = ("grey", "dodge", "nearest")
-RUN_WEIGHTS = "weights.safetensors"
 """Name of the weights file in the folder of a training run."""
 
 
@@ -53,7 +53,7 @@ def network(name_or_path: str, style: str | None, device: torch.device, offline:
 def names_of_weights(given: Sequence[str]) -> list[str]:
     """What tables call weights: the name, the file's or the run's; as given where that would not tell them apart."""
     paths = [Path(name) for name in given]
-    names = [path.parent.name or path.name if path.name == RUN_WEIGHTS else path.name for path in paths]
+    names = [path.parent.name or path.name if path.name == HUB_FILE else path.name for path in paths]
     names = [name.removesuffix(".safetensors") for name in names]
     return names if len(set(names)) == len(names) else list(given)
 
