@@ -91,6 +91,8 @@ class LossWeights:
     style: float = 40.0
     content: float = 40.0
     memory_refinement: float = 10.0
+    feature_matching: float = 0.0
+    """Of the discriminator's features. Beyond the paper."""
 
 
 @dataclass(frozen=True)

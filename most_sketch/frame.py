@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageFilter, ImageOps
 
 FRAME_WIDTH, FRAME_HEIGHT = FRAME_SIZE = (200, 250)
 EYES = ((75.36, 125.97), (126.35, 125.95))
@@ -25,6 +25,9 @@ MTCNN finds the eyes of CUFS photos, which all are, up to 4.1 pixels off (every 
 
 SOFT_EDGE = 16
 """Frame pixels over which a sketch that is put back fades into the paper."""
+
+FADE = 20
+"""Pixels beyond a photo's border, at twice the frame's size, at which it is all blur."""
 
 Corner = NDArray[np.floating[Any]]
 Placement = NDArray[np.floating[Any]]
@@ -67,10 +70,22 @@ def scale_of(placement: Placement) -> float:
 
 
 def extend(image: Image.Image, left: int, top: int, right: int, bottom: int) -> Image.Image:
-    """Continue a picture beyond its borders, by so many pixels a side, by repeating its outermost pixels."""
+    """Continue a photo beyond its borders, by so many pixels a side: its outermost pixels, more and more blurred.
+
+    Repeated sharply they are streaks, which a network takes for hair and draws.
+    """
     pixels = np.asarray(image)
     channels = [(0, 0)] * (pixels.ndim - 2)
-    return Image.fromarray(np.pad(pixels, [(top, bottom), (left, right), *channels], mode="edge"))
+    repeated = Image.fromarray(np.pad(pixels, [(top, bottom), (left, right), *channels], mode="edge"))
+    if not (left or top or right or bottom):
+        return repeated
+    across, down = (
+        np.concatenate([np.arange(before, 0, -1), np.zeros(side), np.arange(1, after + 1)])
+        for before, side, after in ((left, image.width, right), (top, image.height, bottom))
+    )
+    beyond = (np.maximum.outer(down, across) / FADE).clip(0, 1)
+    soft = repeated.filter(ImageFilter.GaussianBlur(FADE * 0.7))
+    return Image.composite(soft, repeated, Image.fromarray((beyond * 255).round().astype(np.uint8)))
 
 
 def extend_with_paper(image: Image.Image, left: int, top: int, right: int, bottom: int) -> Image.Image:

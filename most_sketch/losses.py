@@ -1,4 +1,4 @@
-"""The five losses of the paper, one function an equation. Paper: section III-C, Eq. 10-16."""
+"""The losses, one function an equation. Paper: section III-C, Eq. 10-16."""
 
 from __future__ import annotations
 
@@ -20,6 +20,15 @@ def adversarial_discriminator(real: Tensor, fake: Tensor) -> Tensor:
 def adversarial_generator(fake: Tensor) -> Tensor:
     """What the generator minimises: the non-saturating form of Eq. 10, as in Pix2Pix. Logits (B, 1, h, w)."""
     return F.binary_cross_entropy_with_logits(fake, torch.ones_like(fake))
+
+
+def feature_matching(ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> Tensor:
+    """Mean absolute difference of the discriminator's features of a drawn and a real sketch, mean over layers.
+
+    Beyond the paper: it tells the generator what the discriminator sees even where the logits are saturated.
+    Reference: pix2pixHD, Wang et al. 2018, Eq. 4.
+    """
+    return torch.stack([F.l1_loss(our, their) for our, their in zip(ours, theirs, strict=True)]).mean()
 
 
 def reconstruction(sketch: Tensor, target: Tensor) -> Tensor:

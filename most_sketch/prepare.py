@@ -15,6 +15,8 @@ from most_sketch.frame import extend_with_paper, place_face, to_frame
 from most_sketch.images import encode_image, write_bytes
 
 SUFFIX = ".png"
+DARKEST_PAPER = 160
+"""A sketch's paper is its most frequent grey level from here on."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ def prepare(
     """Write each pair to `destination` as DATABASE/photos/NAME.png and DATABASE/sketches/NAME.png, 200 x 250.
 
     The largest face of the photo is brought into the frame. Beyond the picture's edge the photo goes on and the
-    sketch is white paper. Pairs that are there already are not done again. Yields what became of each pair;
+    sketch is white paper, as white as all its paper is made. Pairs that are there already are not done again. Yields what became of each pair;
     raises `InputError` if the destination cannot be written.
     """
     for pair in pairs:
@@ -58,4 +60,16 @@ def in_the_frame(pair: Pair, finder: FaceFinder, min_confidence: float) -> tuple
     if not faces:
         raise FaceError(f"{pair.name}: no face found in the photo")
     placement = place_face(photo.size, *faces[0].eyes)
-    return to_frame(photo, placement), to_frame(sketch, placement, extend_with_paper)
+    return to_frame(photo, placement), to_frame(whiten(sketch), placement, extend_with_paper)
+
+
+def whiten(sketch: Image.Image) -> Image.Image:
+    """Brighten a sketch (mode L) until its paper is white, as a scanner's operator would.
+
+    Else grey scans end in a step where the frame goes beyond them, which a network learns to draw.
+    """
+    levels = sketch.histogram()[DARKEST_PAPER:]
+    if not any(levels):
+        return sketch
+    paper = DARKEST_PAPER + levels.index(max(levels))
+    return sketch.point([min(255, round(level * 255 / paper)) for level in range(256)])

@@ -32,6 +32,8 @@ class RunRecord:
     """Backbone of the style and content losses, see `perceptual.load_backbone`."""
     backgrounds: Path | None = None
     """Folder of pictures that go behind photos with a plain background."""
+    init: Path | None = None
+    """Folder of the run whose networks it began with."""
 
 
 class Run:
@@ -62,6 +64,7 @@ class Run:
             "data": {name: str(folder) for name, folder in record.data.items()},
             "perceptual": record.perceptual,
             "backgrounds": record.backgrounds and str(record.backgrounds),
+            "init": record.init and str(record.init),
         }
         with atomic_write(self.record_file) as file:
             file.write(json.dumps(values, indent=2).encode())
@@ -77,7 +80,7 @@ class Run:
                 from_dict(TrainConfig, values["train"]),
                 {name: Path(folder) for name, folder in values["data"].items()},
                 str(values["perceptual"]),
-                Path(values["backgrounds"]) if values.get("backgrounds") else None,
+                *(Path(values[name]) if values.get(name) else None for name in ("backgrounds", "init")),
             )
         except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
             raise WeightsError(f"{self.record_file}: damaged ({error})") from error
@@ -96,6 +99,13 @@ class Run:
             state: dict[str, Any] = torch.load(self.state_file, map_location="cpu", weights_only=True)
         except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
             raise WeightsError(f"{self.state_file}: damaged training state ({error})") from error
+        return state
+
+    def state(self) -> dict[str, Any]:
+        """The last saved training state. Raises `InputError` if there is none, `WeightsError` if damaged."""
+        state = self.load_state()
+        if state is None:
+            raise InputError(f"{self.folder}: no run with a training state there (no {self.state_file.name})")
         return state
 
     def log(self, step: int, scores: Mapping[str, float]) -> None:

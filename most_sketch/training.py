@@ -18,7 +18,7 @@ from most_sketch.architectures import ARCHITECTURES, Wrap
 from most_sketch.augmentation import Backgrounds
 from most_sketch.config import ModelConfig, TrainConfig
 from most_sketch.data import Pair, PairSet, StyleSampler, find_pairs, hold_out, load_pair, seed_of
-from most_sketch.errors import InputError, MostSketchError
+from most_sketch.errors import InputError, MostSketchError, WeightsError
 from most_sketch.evaluation.metrics import Metric, fsim, l1, ssim
 from most_sketch.images import to_image, to_tensor
 from most_sketch.network import AnyGenerator
@@ -85,7 +85,7 @@ class Trainer:
         with self._autocast():
             drawing = self.artist(photo, target, style, chance)
             sketch = drawing.sketch
-            real, fake = self.judge(photo, target, style), self.judge(photo, sketch.detach(), style)
+            real, fake = self.judge(photo, target, style)[-1], self.judge(photo, sketch.detach(), style)[-1]
         discriminator_loss = losses.adversarial_discriminator(real.float(), fake.float())
         self.discriminator_optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(discriminator_loss)
@@ -93,10 +93,11 @@ class Trainer:
 
         self.discriminator.requires_grad_(False)
         with self._autocast():
-            fake = self.judge(photo, sketch, style)
+            *features, fake = self.judge(photo, sketch, style)
         terms = {
             "adversarial": losses.adversarial_generator(fake.float()),
             "reconstruction": losses.reconstruction(sketch, target),
+            **self._feature_terms(features, photo, target, style),
             **drawing.terms,
             **self._perceptual_terms(sketch, target, chance),
         }
@@ -114,6 +115,16 @@ class Trainer:
         self.step += 1
         figures = {"total": total.item(), "discriminator": discriminator_loss.item(), **drawing.figures}
         return {name: term.item() for name, term in terms.items()} | figures
+
+    def _feature_terms(
+        self, features: Sequence[Tensor], photo: Tensor, target: Tensor, style: Tensor
+    ) -> dict[str, Tensor]:
+        if not self.config.losses.feature_matching:
+            return {}
+        with torch.no_grad(), self._autocast():
+            *wanted, _ = self.judge(photo, target, style)
+        ours, theirs = ([layer.float() for layer in layers] for layers in (features, wanted))
+        return {"feature_matching": losses.feature_matching(ours, theirs)}
 
     def _perceptual_terms(self, sketch: Tensor, target: Tensor, chance: torch.Generator) -> dict[str, Tensor]:
         if self.perceive is None:
@@ -182,6 +193,31 @@ class Trainer:
         if self.backbone is not None and state["scales"] is not None:
             self.backbone.scales.copy_(state["scales"])
 
+    @torch.no_grad()
+    def begin_with(self, state: Mapping[str, Any], styles: Sequence[str]) -> None:
+        """Begin with the networks of another run, of these styles, as far as they are of one name and shape.
+
+        A style that both runs have keeps its memory; the others' memories begin anew. Raises `WeightsError`
+        if nothing fits.
+        """
+        ours: dict[str, Tensor] = self.artist.state_dict()
+        theirs: dict[str, Tensor] = state["artist"]
+        taken = 0
+        for name, tensor in ours.items():
+            if name not in theirs:
+                continue
+            shared = "memory" in name and theirs[name].shape[1:] == tensor.shape[1:]
+            if shared:
+                for place, style in enumerate(self.artist.generator.config.styles):
+                    if style in styles:
+                        tensor[place] = theirs[name][list(styles).index(style)]
+            elif theirs[name].shape == tensor.shape:
+                tensor.copy_(theirs[name])
+                taken += 1
+        if not taken:
+            raise WeightsError("the networks of the run to begin with have another shape in every layer")
+        self.ema.module.load_state_dict(self.artist.generator.state_dict())
+
 
 @torch.no_grad()
 def _moving_average(decay: float, average: list[Tensor], current: list[Tensor], count: Tensor) -> None:
@@ -213,14 +249,20 @@ def train(
     dataset = PairSet(pairs, config, Backgrounds(record.backgrounds) if record.backgrounds else None)
     backbone = load_backbone(record.perceptual)
     trainer = Trainer(record.model, config, backbone, execution)
+    # Read before the new folder is made: a wrong --init leaves nothing behind.
+    earlier = Run(record.init) if record.init and not run.state_file.exists() else None
+    beginning = (earlier.state(), earlier.record().model.styles) if earlier else None
     if new is not None:
         run.begin(new)
     state = run.load_state()
     if state is not None:
         trainer.restore(state)
         run.forget_after(trainer.step)
-    elif trainer.backbone is not None:
-        trainer.backbone.calibrate(dataset.sketches(CALIBRATION_SKETCHES).to(execution.device))
+    else:
+        if trainer.backbone is not None:
+            trainer.backbone.calibrate(dataset.sketches(CALIBRATION_SKETCHES).to(execution.device))
+        if beginning is not None:
+            trainer.begin_with(*beginning)
 
     validation: Scores = {}
     sampler = StyleSampler([len(style) for style in pairs], config, start=trainer.step)

@@ -121,4 +121,5 @@ def test_discriminator_is_told_the_style() -> None:
     torch.manual_seed(0)
     judge = PatchDiscriminator(styles=2, channels=8)
     photo, sketch = torch.rand(1, 3, 80, 80), torch.rand(1, 1, 80, 80)
-    assert not torch.equal(judge(photo, sketch, torch.tensor([0])), judge(photo, sketch, torch.tensor([1])))
+    first, second = (judge(photo, sketch, torch.tensor([style]))[-1] for style in (0, 1))
+    assert not torch.equal(first, second)

@@ -229,6 +229,7 @@ def test_a_run_is_never_overwritten_and_a_missing_one_not_resumed(tmp_path: Path
         (["--out", "x", "--data", "data", "--model", "gan"], "--model gan: there are ours, paper, pix2pix"),
         (["--out", "x", "--data", "a=data", "--data", "b=data", "--model", "pix2pix"], "one style only"),
         (["--out", "x", "--data", "data", "--set", 'styles=["a"]'], "--data NAME=DIR"),
+        (["--out", "x", "--data", "data", "--perceptual", "none", "--init", "data"], "no run with a training state"),
         (["--out", "x", "--resume"], "no run to resume"),
         (["--out", "x", "--resume", "--steps", "5"], "only --out"),
     ],
@@ -248,6 +249,41 @@ def test_wrong_options_are_one_line_and_leave_nothing(
     assert ended.value.code == 1
     assert message in capsys.readouterr().err
     assert not (tmp_path / "x").exists()
+
+
+def test_init_begins_with_the_networks_and_shared_memories_of_another_run(tmp_path: Path) -> None:
+    write_pairs(tmp_path / "ink", ["a", "b"])
+    write_pairs(tmp_path / "chalk", ["a", "b"])
+    first = begin(tmp_path / "first", {"ink": tmp_path / "ink"}, replace(SHORT, steps=2))
+    go(first)
+    still = replace(SHORT, steps=1, generator_rate=0.0, memory_decay=1.0)
+    record = RunRecord(
+        replace(TINY, styles=("chalk", "ink"), output_channels=2),
+        still,
+        {"chalk": tmp_path / "chalk", "ink": tmp_path / "ink"},
+        "none",
+        init=first.folder,
+    )
+    second = Run(tmp_path / "second")
+    train(second, record, CPU, lambda *_: None, lambda: False)
+    before, after = first.state()["artist"], second.state()["artist"]
+    for name in ("sketch_encoder.blocks.0.conv1.weight", "generator.photo_encoder.stem.weight"):
+        assert torch.equal(before[name], after[name])
+    assert torch.equal(before["generator.memory.keys"][0], after["generator.memory.keys"][1])
+    assert not torch.equal(before["generator.memory.keys"][0], after["generator.memory.keys"][0])
+    assert (
+        before["generator.renderer.decoder.output.weight"].shape
+        != after["generator.renderer.decoder.output.weight"].shape
+    )
+
+
+def test_feature_matching_is_a_term_of_the_loss(tmp_path: Path) -> None:
+    write_pairs(tmp_path / "ink", ["a", "b"])
+    losses = LossWeights(feature_matching=20)
+    steps, _ = go(begin(tmp_path / "run", {"ink": tmp_path / "ink"}, replace(SHORT, steps=2, losses=losses)))
+    weighted = sum(getattr(losses, name) * value for name, value in steps[0].items() if hasattr(losses, name))
+    assert steps[0]["feature_matching"] > 0
+    assert steps[0]["total"] == pytest.approx(weighted, rel=1e-4)
 
 
 def test_sigterm_saves_and_resume_goes_on(tmp_path: Path) -> None:

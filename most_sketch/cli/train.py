@@ -58,6 +58,13 @@ def train_command(
         Path | None,
         typer.Option(metavar="DIR", help="Pictures to put behind photos whose own background is plain white."),
     ] = None,
+    init: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN",
+            help="Folder of an earlier run to begin with: its networks, and its memories of styles of the same name.",
+        ),
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Any other setting of network, training or loss weights."),
@@ -78,7 +85,7 @@ def train_command(
     from most_sketch.training import Execution, train
 
     run = Run(out)
-    chosen = (model, steps, batch_size, seed, perceptual, backgrounds, settings, data)
+    chosen = (model, steps, batch_size, seed, perceptual, backgrounds, init, settings, data)
     if resume:
         if any(option is not None for option in chosen) or not memory_refinement:
             raise InputError(
@@ -90,7 +97,7 @@ def train_command(
         values = {name: value for name, value in options.items() if value is not None} | _parse(settings or [])
         if not memory_refinement:
             values["memory_refinement"] = 0.0
-        new = _new_record(model or "ours", data or [], perceptual, backgrounds, values)
+        new = _new_record(model or "ours", data or [], perceptual, backgrounds, init, values)
         total = new.train.steps
     where = resolve_device(device)
     dtype = resolve_precision(precision, where)
@@ -109,7 +116,12 @@ def train_command(
 
 
 def _new_record(
-    name: str, data: list[str], perceptual: str | None, backgrounds: Path | None, values: dict[str, Any]
+    name: str,
+    data: list[str],
+    perceptual: str | None,
+    backgrounds: Path | None,
+    init: Path | None,
+    values: dict[str, Any],
 ) -> RunRecord:
     """The record of a new run: a preset with `values` changed."""
     from most_sketch.config import PRESETS, override
@@ -123,7 +135,9 @@ def _new_record(
     model, train = override(*PRESETS[name], values | {"styles": list(folders)})
     if not (train.losses.style or train.losses.content):
         perceptual = "none"
-    return RunRecord(model, train, folders, perceptual or "vgg19", backgrounds and backgrounds.resolve())
+    return RunRecord(
+        model, train, folders, perceptual or "vgg19", backgrounds and backgrounds.resolve(), init and init.resolve()
+    )
 
 
 def _styles(data: list[str]) -> dict[str, Path]:

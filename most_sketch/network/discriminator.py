@@ -12,7 +12,8 @@ from torch import Tensor, nn
 class PatchDiscriminator(nn.Module):
     """Is each 70x70 patch of (photo, sketch) a real pair? Reference: Isola et al. 2017.
 
-    photo (B, 3, H, W) and sketch (B, 1, H, W) in [-1, 1], style (B,) index -> logits (B, 1, h, w).
+    photo (B, 3, H, W) and sketch (B, 1, H, W) in [-1, 1], style (B,) index -> the features of every layer for
+    feature matching, and as the last of the list the logits (B, 1, h, w).
     With several styles it is told which by one-hot planes.
     Departure: instance instead of batch normalisation, which are the same at Pix2Pix's batch of one.
     """
@@ -22,21 +23,23 @@ class PatchDiscriminator(nn.Module):
         self.styles = styles
         planes = styles if styles > 1 else 0
         widths = [channels, 2 * channels, 4 * channels, 8 * channels]
-        layers: list[nn.Module] = [nn.Conv2d(4 + planes, widths[0], 4, 2, padding=1), nn.LeakyReLU(0.2)]
+        stages = [nn.Sequential(nn.Conv2d(4 + planes, widths[0], 4, 2, padding=1), nn.LeakyReLU(0.2))]
         for width, wider in pairwise(widths):
             stride = 1 if wider == widths[-1] else 2
-            layers += [
-                nn.Conv2d(width, wider, 4, stride, padding=1, bias=False),
-                nn.InstanceNorm2d(wider),
-                nn.LeakyReLU(0.2),
-            ]
-        layers.append(nn.Conv2d(widths[-1], 1, 4, padding=1))
-        self.layers = nn.Sequential(*layers)
+            stages.append(
+                nn.Sequential(
+                    nn.Conv2d(width, wider, 4, stride, padding=1, bias=False),
+                    nn.InstanceNorm2d(wider),
+                    nn.LeakyReLU(0.2),
+                )
+            )
+        stages.append(nn.Sequential(nn.Conv2d(widths[-1], 1, 4, padding=1)))
+        self.stages = nn.ModuleList(stages)
 
-    def forward(self, photo: Tensor, sketch: Tensor, style: Tensor) -> Tensor:
+    def forward(self, photo: Tensor, sketch: Tensor, style: Tensor) -> list[Tensor]:
         seen = [photo, sketch]
         if self.styles > 1:
             planes = F.one_hot(style, self.styles).to(photo.dtype)[..., None, None]
             seen.append(planes.expand(-1, -1, *photo.shape[-2:]))
-        logits: Tensor = self.layers(torch.cat(seen, dim=1))
-        return logits
+        features = torch.cat(seen, dim=1)
+        return [features := stage(features) for stage in self.stages]
