@@ -34,8 +34,8 @@ def prepare(
     """Write each pair to `destination` as DATABASE/photos/NAME.png and DATABASE/sketches/NAME.png, 200 x 250.
 
     The largest face of the photo is brought into the frame. Beyond the picture's edge the photo goes on and the
-    sketch is white paper, as white as all its paper is made. Pairs that are there already are not done again. Yields what became of each pair;
-    raises `InputError` if the destination cannot be written.
+    sketch is white paper, as white as all its paper is made. Pairs that are there already are not done again.
+    Yields what became of each pair; raises `InputError` if the destination cannot be written.
     """
     for pair in pairs:
         photo_path, sketch_path = (
