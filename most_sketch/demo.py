@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import gradio as gr
 from PIL import Image, ImageDraw
 
 from most_sketch.errors import FaceError, InputError, MostSketchError
+from most_sketch.examples import examples_folder
 from most_sketch.images import encode_image, read_image, write_bytes
 from most_sketch.sketcher import Crop, Sketcher
 
@@ -108,13 +108,6 @@ def nearest_face(drawing: Drawing, x: float, y: float) -> int:
     boxes = face_boxes(drawing)
     middles = [((left + right) / 2, (top + bottom) / 2) for left, top, right, bottom in boxes]
     return min(range(len(boxes)), key=lambda face: math.dist(middles[face], (x, y)))
-
-
-def examples_folder() -> Path:
-    """Where the example portraits lie."""
-    packed = Path(str(files("most_sketch"))) / "examples"
-    # In a wheel they lie inside the package; in a checkout or editable install beside it.
-    return packed if packed.is_dir() else packed.parent.parent / "examples"
 
 
 def build_page(sketcher: Sketcher, folder: Path) -> gr.Blocks:

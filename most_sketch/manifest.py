@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -34,6 +34,8 @@ class Entry:
     repository: str
     """Where on the Hub the same file is, as `hub.HUB_FILE`."""
     revision: str
+    styles: dict[str, str] = field(default_factory=dict)
+    """What each style looks like, in a few words."""
 
 
 def weights_folder() -> Path:

@@ -40,7 +40,7 @@ most-sketch convert photo.jpg --weights {repository}
 
 {data}
 
-{hold_out} {about}
+{hold_out} {init} {about}
 
 {settings}
 
@@ -88,6 +88,7 @@ def model_card(run: Run, repository: str, licence: str = "other", about: str = "
         # The folder's name alone: where it lies says more about the machine than about the weights.
         data="\n".join(f"- {style}: `{folder.name}`" for style, folder in record.data.items()),
         hold_out=hold_out,
+        init=f"Training began with the networks of the run `{record.init.name}`." if record.init else "",
         about=about,
         settings=_settings(record),
         figures=_figures(log),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 GAP = 4
+CAPTION = 28
+"""Height of a caption, in pixels."""
 
 
 def contact_sheet(rows: Sequence[Sequence[Image.Image]], across: int = 4) -> Image.Image:
@@ -19,4 +21,16 @@ def contact_sheet(rows: Sequence[Sequence[Image.Image]], across: int = 4) -> Ima
         for column, picture in enumerate(row):
             left = place % across * group + column * width
             sheet.paste(picture.convert("RGB"), (left, place // across * (height + GAP)))
+    return sheet
+
+
+def captioned(pictures: Mapping[str, Image.Image]) -> Image.Image:
+    """Equally large pictures from left to right on white, each with its name below."""
+    width, height = next(iter(pictures.values())).size
+    row = contact_sheet([[picture] for picture in pictures.values()], across=len(pictures))
+    sheet = Image.new("RGB", (row.width, height + CAPTION), "white")
+    sheet.paste(row)
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=CAPTION * 0.55)
+    for place, name in enumerate(pictures):
+        pen.text((place * (width + GAP) + width / 2, height + CAPTION / 2), name, "black", font, anchor="mm")
     return sheet

@@ -13,6 +13,7 @@ from most_sketch.cli.convert import convert_command
 from most_sketch.cli.demo import demo_command
 from most_sketch.cli.eval import eval_command
 from most_sketch.cli.prepare import prepare_command
+from most_sketch.cli.styles import styles_command
 from most_sketch.cli.train import train_command
 from most_sketch.cli.weights import weights_app
 from most_sketch.errors import MostSketchError
@@ -26,6 +27,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("convert")(convert_command)
+app.command("styles")(styles_command)
 app.command("prepare")(prepare_command)
 app.command("train")(train_command)
 app.command("eval")(eval_command)

@@ -1,0 +1,60 @@
+"""`most-sketch styles`: the styles that weights can draw in, by name and as a picture. No torch at import."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from most_sketch.errors import InputError
+from most_sketch.terminal import say
+
+
+def styles_command(
+    photo: Annotated[
+        Path | None, typer.Argument(metavar="[PHOTO]", help="What --output shows. (default: an example portrait)")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write a picture of the photo in every style.")
+    ] = None,
+    weights: Annotated[str | None, typer.Option(help="As for convert. (default: the bundled weights)")] = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Make no connection; only weights that are here.")] = False,
+    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to draw.")] = "auto",
+) -> None:
+    """The styles to choose from with convert --style; the first is the default."""
+    from most_sketch.hub import Hub
+    from most_sketch.images import WRITE_FORMATS
+    from most_sketch.manifest import read_manifest
+    from most_sketch.weights import DEFAULT_WEIGHTS, find_weights
+    from most_sketch.weights_header import read_header
+
+    if photo is not None and output is None:
+        raise InputError(f"{photo}: a photo is drawn with -o FILE only; without, the styles are listed")
+    if output is not None and output.suffix.lower() not in WRITE_FORMATS:
+        raise InputError(f"{output}: cannot write this format; there is {', '.join(WRITE_FORMATS)}")
+    name = weights or DEFAULT_WEIGHTS
+    entry = read_manifest().get(name)
+    described = entry.styles if entry else {}
+    styles = read_header(find_weights(name, Hub(offline=offline))).config.styles
+    width = max(map(len, styles))
+    for style in styles:
+        typer.echo(f"{style:{width}}  {described.get(style, '')}".rstrip())
+    if output is not None:
+        _draw(photo, output, name, offline, device)
+        say(f"{output}: the photo in every style")
+
+
+def _draw(photo: Path | None, output: Path, weights: str, offline: bool, device: str) -> None:
+    from most_sketch.examples import examples_folder
+    from most_sketch.images import encode_image, read_image, write_bytes
+    from most_sketch.sheets import captioned
+    from most_sketch.sketcher import Sketcher
+
+    picture = read_image(photo or examples_folder() / "astronaut.jpg")
+    sketcher = Sketcher.load(weights, device, offline=offline)
+    (crop,) = sketcher.crops(picture)
+    styles = sketcher.styles
+    sketches = sketcher.draw([crop.image] * len(styles), range(len(styles)))
+    sheet = captioned({"photo": crop.image} | dict(zip(styles, sketches, strict=True)))
+    write_bytes(output, encode_image(sheet, output.suffix.lower()))

@@ -1,0 +1,71 @@
+"""`most-sketch styles`: the names, and a picture with the photo in every style."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import Command
+from PIL import Image
+
+from most_sketch.config import ModelConfig
+from most_sketch.network import build_generator
+from most_sketch.sheets import CAPTION, GAP
+from most_sketch.weights import save_weights
+
+
+@pytest.fixture(scope="module")
+def two_styles(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    config = ModelConfig(styles=("chalk", "ink"), channels=8, stem_channels=8, slots=8, injection_channels=8)
+    path = tmp_path_factory.mktemp("styles") / "two.safetensors"
+    save_weights(path, build_generator(config))
+    return path
+
+
+def test_the_bundled_styles_are_listed_and_described(command: Command) -> None:
+    answer = command("styles", "--offline")
+    assert answer.code == 0
+    assert answer.out.decode().startswith("pencil ")
+    assert "shading" in answer.out.decode()
+
+
+def test_styles_of_any_weights_are_listed(command: Command, two_styles: Path) -> None:
+    assert command("styles", "--weights", two_styles).out.decode().split() == ["chalk", "ink"]
+
+
+def test_a_picture_shows_the_photo_in_every_style(
+    command: Command, two_styles: Path, portrait_file: Path, tmp_path: Path
+) -> None:
+    picture = tmp_path / "styles.png"
+    answer = command("styles", portrait_file, "-o", picture, "--weights", two_styles, "--device", "cpu")
+    assert answer.code == 0
+    with Image.open(picture) as sheet:
+        assert sheet.size == (3 * 200 + 2 * GAP, 250 + CAPTION)
+        pixels = np.asarray(sheet.convert("RGB")).astype(int)
+    photo, chalk, ink = (pixels[:250, left : left + 200] for left in (0, 200 + GAP, 400 + 2 * GAP))
+    assert np.ptp(photo, axis=2).mean() > 5  # in colour
+    assert np.ptp(chalk, axis=2).max() == 0
+    assert abs(chalk - ink).mean() > 0.5
+    assert (pixels[250:, :200] < 128).any()  # the caption
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["photo.jpg"], "photo.jpg: a photo is drawn with -o FILE only"),
+        (["-o", "styles.xyz"], "styles.xyz: cannot write this format"),
+        (["nowhere.jpg", "-o", "styles.png"], "nowhere.jpg: no such file"),
+        (["--weights", "nowhere"], "nowhere: no such weights file"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    answer = command("styles", *arguments)
+    assert answer.code == 1
+    assert message in answer.err
+    assert list(tmp_path.iterdir()) == []
