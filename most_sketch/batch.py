@@ -18,7 +18,7 @@ from typing import Any, Literal, TypeVar
 from PIL import Image
 
 from most_sketch.errors import MostSketchError
-from most_sketch.faces import MIN_CONFIDENCE, Face
+from most_sketch.faces import MIN_CONFIDENCE, Face, small_face_notice
 from most_sketch.frame import FRAME_HEIGHT, FRAME_WIDTH, put_back
 from most_sketch.images import decode_image, encode_image, read_image, write_bytes
 from most_sketch.jobs import Job
@@ -26,8 +26,6 @@ from most_sketch.sketcher import Crop, Sketcher
 
 READERS = 2
 WRITERS = 2
-SMALL_FACE = 1.25
-"""A face that must be enlarged more than this to fill the frame gives a warning."""
 
 Layout = Literal["crop", "photo", "side-by-side"]
 """The sketch alone; in its place in the photo, on white paper; the photo in the frame with the sketch to its right."""
@@ -196,7 +194,7 @@ def _save(photo: _Prepared, sketches: list[Image.Image], options: Options) -> Re
         return _failed(photo.job, error, photo.seconds)
     faces = tuple(crop.face for crop in photo.crops if crop.face)
     seconds = photo.seconds + time.perf_counter() - start
-    return Record(photo.job.name, "drawn", _notice(photo.job, faces), tuple(outputs), faces, seconds)
+    return Record(photo.job.name, "drawn", small_face_notice(photo.job.name, faces), tuple(outputs), faces, seconds)
 
 
 def _lay_out(photo: _Prepared, sketches: list[Image.Image], options: Options) -> Iterator[tuple[int, str, Image.Image]]:
@@ -228,13 +226,6 @@ def _path(job: Job, number: int, style: str, options: Options) -> Path | None:
 def _is_there(job: Job, style: str, options: Options) -> bool:
     path = _path(job, 1, style, options)
     return path is not None and os.path.lexists(path)
-
-
-def _notice(job: Job, faces: Iterable[Face]) -> str:
-    worst = max((face.enlargement for face in faces), default=0.0)
-    if worst <= SMALL_FACE:
-        return ""
-    return f"{job.name}: a face is small and was enlarged {worst:.1f} times; a closer photo gives a better sketch"
 
 
 def _failed(job: Job, error: Exception, seconds: float) -> Record:

@@ -19,6 +19,9 @@ SEARCH_SIDE = 1000
 MIN_FACE = 20
 """The detector's smallest face, in pixels of the searched picture; it fails on pictures smaller than that."""
 
+SMALL_FACE = 1.25
+"""A face that must be enlarged more than this to fill the frame gives a notice."""
+
 FRAME_EYE_DISTANCE = math.dist(*EYES)
 
 
@@ -76,6 +79,14 @@ class FaceFinder:
         )
         sure = [face for face in found if face.confidence >= min_confidence and math.dist(*face.eyes) > 1]
         return sorted(merge(sure), key=lambda face: face.area, reverse=True)
+
+
+def small_face_notice(name: str, faces: Iterable[Face]) -> str:
+    """What to tell who wants these faces of the photo `name` drawn; empty if all are large enough."""
+    worst = max((face.enlargement for face in faces), default=0.0)
+    if worst <= SMALL_FACE:
+        return ""
+    return f"{name}: a face is small and was enlarged {worst:.1f} times; a closer photo gives a better sketch"
 
 
 def merge(faces: Iterable[Face]) -> list[Face]:

@@ -7,7 +7,9 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -21,14 +23,15 @@ from most_sketch.sketcher import Sketcher
 gradio_client = pytest.importorskip("gradio_client", reason="needs most-sketch[demo]")
 import httpx  # noqa: E402 - comes with gradio_client
 
-from most_sketch import demo  # noqa: E402 - imports gradio
+from most_sketch.demo import drawing as demo  # noqa: E402
+from most_sketch.demo.server import serving  # noqa: E402 - imports gradio
 from most_sketch.errors import InputError  # noqa: E402
 
 
 @pytest.fixture(scope="module")
 def page(sketcher: Sketcher) -> Iterator[str]:
     """The address of a page that draws with the tiny weights."""
-    with demo.serving(sketcher) as address:
+    with serving(sketcher) as address:
         yield address
 
 
@@ -102,11 +105,47 @@ def test_a_hostile_upload_is_answered_in_the_words_of_the_command_line(client: A
 
 
 def test_only_uploads_are_read(page: str, portrait_file: Path) -> None:
-    somewhere = {"path": str(portrait_file), "meta": {"_type": "gradio.FileData"}}
-    event = httpx.post(f"{page}gradio_api/call/draw", json={"data": [somewhere, False]}).json()["event_id"]
-    answer = httpx.get(f"{page}gradio_api/call/draw/{event}", timeout=60).text
+    answer = ask(page, {"path": str(portrait_file), "meta": {"_type": "gradio.FileData"}})
     assert "event: error" in answer
     assert "sketch" not in answer
+
+
+def test_no_address_in_a_request_is_fetched(page: str) -> None:
+    asked: list[str] = []
+
+    class Listener(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_error(404)
+
+    with HTTPServer(("127.0.0.1", 0), Listener) as outside:
+        threading.Thread(target=outside.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{outside.server_port}/photo.jpg"
+        # Gradio itself refuses this machine's addresses, which would hide that it fetches others.
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("safehttpx.get", _fetch)
+            answer = ask(page, {"path": address, "url": address, "meta": {"_type": "gradio.FileData"}})
+        outside.shutdown()
+    assert "event: error" in answer
+    assert asked == []
+
+
+async def _fetch(url: str, **_: Any) -> httpx.Response:
+    return httpx.get(url)
+
+
+def ask(page: str, upload: dict[str, Any]) -> str:
+    """What the page answers to a request that no page of ours makes."""
+    event = httpx.post(f"{page}gradio_api/call/draw", json={"data": [upload, False]}).json()["event_id"]
+    return httpx.get(f"{page}gradio_api/call/draw/{event}", timeout=60).text
+
+
+def test_a_small_face_is_noticed(client: Any, portrait: Image.Image, tmp_path: Path) -> None:
+    small = tmp_path / "small.png"
+    portrait.resize((portrait.width // 4, portrait.height // 4)).save(small)
+    shown = draw(client, small)
+    assert "small.png: a face is small and was enlarged" in shown["message"]["value"]
+    assert shown["slider"] is not None
 
 
 def test_the_face_nearest_to_the_touch_is_drawn(sketcher: Sketcher, tmp_path: Path) -> None:
@@ -126,7 +165,7 @@ def test_the_face_nearest_to_the_touch_is_drawn(sketcher: Sketcher, tmp_path: Pa
 def test_nothing_is_left_when_the_page_is_served_no_more(
     sketcher: Sketcher, portrait_file: Path, connect: Connect
 ) -> None:
-    with demo.serving(sketcher) as address:
+    with serving(sketcher) as address:
         folder = Path(os.environ["GRADIO_TEMP_DIR"])
         draw(connect(address), portrait_file)
         assert list(folder.rglob("astronaut.sketch.png"))
@@ -144,20 +183,21 @@ def test_no_other_machine_is_asked(
         return find(host, *arguments, **options)
 
     monkeypatch.setattr(socket, "getaddrinfo", record)
-    with demo.serving(sketcher) as address:
+    with serving(sketcher) as address:
         draw(connect(address), portrait_file)
     assert asked == {"127.0.0.1"}
 
 
 def test_a_port_in_use_is_said(sketcher: Sketcher, page: str) -> None:
     port = int(page.rstrip("/").rpartition(":")[2])
-    with pytest.raises(InputError, match=f"127.0.0.1:{port}.*choose another"), demo.serving(sketcher, port=port):
+    with pytest.raises(InputError, match=f"127.0.0.1:{port}.*choose another"), serving(sketcher, port=port):
         pass
 
 
 def test_without_gradio_the_command_says_how_to_get_it(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "gradio", None)
-    monkeypatch.delitem(sys.modules, "most_sketch.demo")
+    for module in ("page", "server"):
+        monkeypatch.delitem(sys.modules, f"most_sketch.demo.{module}")
     answer = command("demo", "--no-browser")
     assert answer.code == 1
     assert "pip install 'most-sketch[demo]'" in answer.err

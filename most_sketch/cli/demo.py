@@ -25,7 +25,7 @@ def demo_command(
 ) -> None:
     """Open a page to draw with in the browser, served by this machine. Needs pip install 'most-sketch[demo]'."""
     try:
-        from most_sketch.demo import serving
+        from most_sketch.demo.server import serving
     except ModuleNotFoundError as error:
         if error.name != "gradio":
             raise

@@ -33,7 +33,7 @@ PATIENCE = 180
 @pytest.fixture(scope="module")
 def page(sketcher: Sketcher) -> Iterator[str]:
     """The address of a page that draws with the tiny weights, which have two styles."""
-    from most_sketch.demo import serving
+    from most_sketch.demo.server import serving
 
     with serving(sketcher) as address:
         yield address

@@ -1,0 +1,108 @@
+"""Serve the page on this machine, with all its files in one temporary folder, and no outside connection."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+import gradio as gr
+from gradio import processing_utils
+
+from most_sketch.demo.page import build_page
+from most_sketch.errors import InputError
+from most_sketch.sketcher import Sketcher
+
+MAX_UPLOAD = "50mb"
+MAX_WAITING = 32
+"""Requests that may wait for the network; more are told to come back."""
+
+THEME = gr.themes.Soft(
+    primary_hue="stone",
+    secondary_hue="stone",
+    neutral_hue="stone",
+    # The themes' own fonts may be asked from Google.
+    font=[gr.themes.Font("system-ui"), gr.themes.Font("sans-serif")],
+    font_mono=[gr.themes.Font("ui-monospace"), gr.themes.Font("monospace")],
+).set(
+    body_background_fill="*neutral_100",
+    block_border_width="1px",
+    checkbox_border_color="*neutral_500",
+    button_primary_background_fill="*primary_700",
+)
+
+
+@contextmanager
+def serving(
+    sketcher: Sketcher, host: str = "127.0.0.1", port: int | None = None, browser: bool = False
+) -> Iterator[str]:
+    """Serve the page while the context lasts; gives its address. Without a port the first free one from 7860.
+
+    Raises `InputError` if it cannot be served there.
+    """
+    with tempfile.TemporaryDirectory(prefix="most-sketch-", ignore_cleanup_errors=True) as folder:
+        # Gradio takes these from nowhere else. Its start asks itself a question, for which it would use a proxy.
+        own = {"GRADIO_TEMP_DIR": folder, "GRADIO_ANALYTICS_ENABLED": "False", "NO_PROXY": "*", "no_proxy": "*"}
+        with _environment(own), _fetching_nothing():
+            page = build_page(sketcher, Path(folder).resolve())
+            page.queue(default_concurrency_limit=1, max_size=MAX_WAITING)
+            try:
+                _, address, _ = page.launch(
+                    inbrowser=browser,
+                    server_name=host,
+                    server_port=port,
+                    share=False,
+                    prevent_thread_lock=True,
+                    quiet=True,
+                    footer_links=[],
+                    run_history=False,
+                    max_file_size=MAX_UPLOAD,
+                    enable_monitoring=False,
+                    ssr_mode=False,
+                    mcp_server=False,
+                    pwa=False,
+                    state_session_capacity=100,
+                    theme=THEME,
+                    css_paths=Path(__file__).with_name("page.css"),
+                )
+            except OSError as error:
+                where = f"{host}:{port}" if port else host
+                raise InputError(
+                    f"the page cannot be served at {where}: {error}; choose another --host or --port"
+                ) from error
+            try:
+                yield address
+            finally:
+                page.close(verbose=False)
+
+
+@contextmanager
+def _fetching_nothing() -> Iterator[None]:
+    """Gradio would download what a crafted request names instead of an upload; all its downloads go this way."""
+
+    async def refuse(address: str) -> NoReturn:  # noqa: ARG001 - the signature of what it replaces
+        raise gr.Error("only uploaded photos are drawn, no addresses", print_exception=False)
+
+    before = processing_utils.async_ssrf_protected_get
+    processing_utils.async_ssrf_protected_get = refuse
+    try:
+        yield
+    finally:
+        processing_utils.async_ssrf_protected_get = before
+
+
+@contextmanager
+def _environment(settings: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in settings}
+    os.environ.update(settings)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
