@@ -20,7 +20,7 @@ from PIL import Image
 from most_sketch.errors import MostSketchError
 from most_sketch.faces import MIN_CONFIDENCE, Face, small_face_notice
 from most_sketch.frame import FRAME_HEIGHT, FRAME_WIDTH, put_back
-from most_sketch.images import decode_image, encode_image, read_image, write_bytes
+from most_sketch.images import decode_image, encode_image, read_image, sweep, write_bytes
 from most_sketch.jobs import Job
 from most_sketch.sketcher import Crop, Sketcher
 
@@ -115,7 +115,7 @@ def run(sketcher: Sketcher, jobs: Iterable[Job], options: Options) -> Generator[
 
     try:
         prepare = partial(_prepare, sketcher, options)
-        for prepared in _map_ahead(readers, prepare, jobs, batch_size + READERS):
+        for prepared in _map_ahead(readers, prepare, _sweeping(jobs), batch_size + READERS):
             if isinstance(prepared, Record):
                 yield prepared
                 continue
@@ -128,6 +128,16 @@ def run(sketcher: Sketcher, jobs: Iterable[Job], options: Options) -> Generator[
     finally:
         readers.shutdown(cancel_futures=True)
         writers.shutdown(cancel_futures=True)
+
+
+def _sweeping(jobs: Iterable[Job]) -> Iterator[Job]:
+    """The jobs; before the first one of each folder that is written to, what a killed run left there is removed."""
+    swept: set[Path] = set()
+    for job in jobs:
+        if job.output is not None and job.output.parent not in swept:
+            sweep(job.output.parent)
+            swept.add(job.output.parent)
+        yield job
 
 
 def _prepare(sketcher: Sketcher, options: Options, job: Job) -> _Prepared | Record:

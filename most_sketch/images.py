@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
 import secrets
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -39,6 +41,12 @@ WRITE_FORMATS = {
 
 MAX_PIXELS = 100_000_000
 """Larger pictures are refused before they are decoded."""
+
+
+PART_PREFIX, PART_SUFFIX = ".most-sketch-", ".part"
+"""What files are called while they are being written."""
+ABANDONED_SECONDS = 3600
+"""No file takes so long to write: an older part belongs to a process that was killed."""
 
 
 def read_image(path: Path) -> Image.Image:
@@ -156,7 +164,7 @@ def to_image(picture: Tensor) -> Image.Image:
 def atomic_write(path: Path) -> Iterator[IO[bytes]]:
     """Write a file in full or not at all: beside the target under another name, then renamed."""
     # Not `tempfile`: its files are private, and the umask that a new file should have cannot be read safely in threads.
-    temporary = path.parent / f".most-sketch-{secrets.token_hex(8)}.part"
+    temporary = path.parent / f"{PART_PREFIX}{secrets.token_hex(8)}{PART_SUFFIX}"
     try:
         with temporary.open("xb") as file:
             yield file
@@ -164,3 +172,13 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a process that was killed had begun to write in a folder. Does nothing if it cannot."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(PART_PREFIX) and entry.name.endswith(PART_SUFFIX):
+                with suppress(OSError):
+                    if time.time() - entry.stat(follow_symlinks=False).st_mtime > ABANDONED_SECONDS:
+                        Path(entry).unlink()
