@@ -104,6 +104,7 @@ class TrainConfig:
 
     steps: int = 3000
     batch_size: int = 4
+    """Of all ranks together."""
     seed: int = 0
     generator_rate: float = 4e-4
     discriminator_rate: float = 2e-4

@@ -140,13 +140,16 @@ def _as_bytes(pair: tuple[Tensor, Tensor]) -> Tensor:
 
 
 class StyleSampler(Sampler[list[tuple[int, int, int]]]):
-    """Batches of (style, place, seed), from step `start` up to `config.steps`.
+    """Batches of (style, place, seed), from step `start` up to `config.steps`, or one rank's share of each.
 
     Styles take turns, so each is drawn equally often whatever its size; within a style every epoch is a new
     permutation. Any sample can be computed from its number alone, which makes resuming exact.
     """
 
-    def __init__(self, sizes: Sequence[int], config: TrainConfig, start: int = 0) -> None:
+    def __init__(
+        self, sizes: Sequence[int], config: TrainConfig, start: int = 0, rank: int = 0, ranks: int = 1
+    ) -> None:
+        self.rank, self.ranks = rank, ranks
         self.sizes = sizes
         self.config = config
         self.start = start
@@ -158,7 +161,7 @@ class StyleSampler(Sampler[list[tuple[int, int, int]]]):
     def __iter__(self) -> Iterator[list[tuple[int, int, int]]]:
         batch = self.config.batch_size
         for step in range(self.start, self.config.steps):
-            yield [self.sample(number) for number in range(step * batch, (step + 1) * batch)]
+            yield [self.sample(number) for number in range(step * batch + self.rank, (step + 1) * batch, self.ranks)]
 
     def sample(self, number: int) -> tuple[int, int, int]:
         """The (style, place, seed) of the sample with this number, counted from the run's first."""

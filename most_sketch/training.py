@@ -18,6 +18,7 @@ from most_sketch.architectures import ARCHITECTURES, Wrap
 from most_sketch.augmentation import Backgrounds
 from most_sketch.config import ModelConfig, TrainConfig
 from most_sketch.data import Pair, PairSet, StyleSampler, find_pairs, hold_out, load_pair, seed_of
+from most_sketch.distribution import anywhere, average, rank, ranks, spread, wait_for_all
 from most_sketch.errors import InputError, MostSketchError, WeightsError
 from most_sketch.evaluation.metrics import Metric, fsim, l1, ssim
 from most_sketch.images import to_image, to_tensor
@@ -73,6 +74,8 @@ class Trainer:
         wrap: Wrap = torch.compile if execution.compile else lambda module: module
         self.artist.wrap(wrap)
         self.judge = wrap(self.discriminator)
+        # With several ranks each player's own gradients are averaged; those of a judge that stands still are not.
+        self.learning_artist, self.learning_judge = spread(self.artist), spread(self.judge)
         self.perceive = wrap(backbone) if backbone else None
 
     def train_step(self, photo: Tensor, target: Tensor, style: Tensor) -> Scores:
@@ -83,9 +86,10 @@ class Trainer:
 
         chance = torch.Generator().manual_seed(seed_of(config.seed, 3, self.step))
         with self._autocast():
-            drawing = self.artist(photo, target, style, chance)
+            drawing = self.learning_artist(photo, target, style, chance)
             sketch = drawing.sketch
-            real, fake = self.judge(photo, target, style)[-1], self.judge(photo, sketch.detach(), style)[-1]
+            real = self.learning_judge(photo, target, style)[-1]
+            fake = self.learning_judge(photo, sketch.detach(), style)[-1]
         discriminator_loss = losses.adversarial_discriminator(real.float(), fake.float())
         self.discriminator_optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(discriminator_loss)
@@ -114,7 +118,7 @@ class Trainer:
         self.ema.update_parameters(self.artist.generator)
         self.step += 1
         figures = {"total": total.item(), "discriminator": discriminator_loss.item(), **drawing.figures}
-        return {name: term.item() for name, term in terms.items()} | figures
+        return average({name: term.item() for name, term in terms.items()} | figures, device)
 
     def _feature_terms(
         self, features: Sequence[Tensor], photo: Tensor, target: Tensor, style: Tensor
@@ -238,6 +242,8 @@ def train(
     Begins the `new` run, or goes on with the one in the folder if that is None. `report` is called after every
     step with the steps done and the step's figures, and after every validation with its scores. Returns the
     last validation's scores (empty if stopped before the end). Raises `InputError` for data that cannot be used.
+
+    With several ranks each draws its share of every batch; the first validates and keeps the files.
     """
     record = new or run.record()
     config = record.train
@@ -246,18 +252,23 @@ def train(
     for name, training in zip(record.data, pairs, strict=True):
         if not training:
             raise InputError(f"style {name}: no pairs are left to train on; add pairs or use --set hold_out=0")
+    if config.batch_size % ranks():
+        raise InputError(f"a batch of {config.batch_size} cannot be shared evenly by {ranks()} ranks")
+    first = rank() == 0
     dataset = PairSet(pairs, config, Backgrounds(record.backgrounds) if record.backgrounds else None)
     backbone = load_backbone(record.perceptual)
     trainer = Trainer(record.model, config, backbone, execution)
     # Read before the new folder is made: a wrong --init leaves nothing behind.
     earlier = Run(record.init) if record.init and not run.state_file.exists() else None
     beginning = (earlier.state(), earlier.record().model.styles) if earlier else None
-    if new is not None:
+    if new is not None and first:
         run.begin(new)
+    wait_for_all()
     state = run.load_state()
     if state is not None:
         trainer.restore(state)
-        run.forget_after(trainer.step)
+        if first:
+            run.forget_after(trainer.step)
     else:
         if trainer.backbone is not None:
             trainer.backbone.calibrate(dataset.sketches(CALIBRATION_SKETCHES).to(execution.device))
@@ -265,10 +276,16 @@ def train(
             trainer.begin_with(*beginning)
 
     validation: Scores = {}
-    sampler = StyleSampler([len(style) for style in pairs], config, start=trainer.step)
+    sampler = StyleSampler([len(style) for style in pairs], config, trainer.step, rank(), ranks())
     for photo, target, style in DataLoader(dataset, batch_sampler=sampler):
         scores = trainer.train_step(photo, target, style)
-        report(trainer.step, scores)
+        if first:
+            report(trainer.step, scores)
+        stopping = anywhere(stopped(), execution.device)
+        if not first:
+            if stopping:
+                return {}
+            continue
         last = trainer.step == config.steps
         if trainer.step % LOG_EVERY == 0:
             run.log(trainer.step, scores)
@@ -277,9 +294,9 @@ def train(
             run.log(trainer.step, validation)
             run.save_sheet(trainer.step, sheet)
             report(trainer.step, validation)
-        if last or trainer.step % execution.save_every == 0 or stopped():
+        if last or trainer.step % execution.save_every == 0 or stopping:
             run.save(trainer.state(), trainer.averaged)
-        if stopped():
+        if stopping:
             return {}
     return validation
 

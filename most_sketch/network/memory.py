@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from most_sketch import distribution
+
 
 def to_slots(features: Tensor) -> Tensor:
     """Divide a feature map into its places. (B, C, H, W) -> (B, N, C) float32, N = H * W. Paper: Eq. 2-3."""
@@ -72,20 +74,22 @@ class Memory(nn.Module):
     ) -> int:
         """Move the slots towards the features that picked them. Paper: Eq. 5-6.
 
-        Both features (B, C, H, W), style (B,). Keys follow the photo features, values the sketch features.
+        Both features (B, C, H, W), style (B,). Keys follow the photo features, values the sketch features,
+        of the whole batch where it is shared among ranks: every rank's memory moves alike.
         A slot without votes stays where it is; one whose key had none for `reseed_after` updates of its
         style is started anew from a random place of this batch. Returns how many were.
         """
         photo, sketch = to_slots(photo_features), to_slots(sketch_features)
+        everyones = distribution.whole_batch(style)
         with torch.autocast(photo_features.device.type, enabled=False):
-            for index in sorted(set(style.tolist())):
+            for index in sorted(set(everyones.tolist())):
                 if not self.started[index]:
                     everything = torch.ones_like(self.idle[index], dtype=torch.bool)
-                    self._reseed(index, everything, photo[style == index], sketch[style == index], generator)
+                    self._reseed(index, everything, photo, sketch, everyones, generator)
                     self.started[index] = True
             votes = _move(self.keys, photo, style, decay)
             _move(self.values, sketch, style, decay)
-            present = torch.zeros_like(self.started).index_fill_(0, style, True)
+            present = torch.zeros_like(self.started).index_fill_(0, everyones, True)
             self.idle.add_(present[:, None]).masked_fill_(votes > 0, 0)
             reseeded = 0
             if reseed_after:
@@ -93,15 +97,25 @@ class Memory(nn.Module):
                 for index in dead.any(dim=1).nonzero().flatten().tolist():
                     if not present[index]:
                         continue
-                    self._reseed(index, dead[index], photo[style == index], sketch[style == index], generator)
+                    self._reseed(index, dead[index], photo, sketch, everyones, generator)
                     reseeded += int(dead[index].sum())
         return reseeded
 
     def _reseed(
-        self, index: int, slots: Tensor, photo: Tensor, sketch: Tensor, generator: torch.Generator | None
+        self,
+        index: int,
+        slots: Tensor,
+        photo: Tensor,
+        sketch: Tensor,
+        everyones: Tensor,
+        generator: torch.Generator | None,
     ) -> None:
-        """Set the masked slots (K,) of one style to pairs from random places of (B, N, C) features."""
-        photo, sketch = photo.flatten(0, 1), sketch.flatten(0, 1)
+        """Set the masked slots (K,) of one style to pairs from random places of its features.
+
+        Both features (B, N, C) of this rank, `everyones` the styles of the whole batch.
+        """
+        own = everyones == index
+        photo, sketch = (distribution.whole_batch(features)[own].flatten(0, 1) for features in (photo, sketch))
         places = torch.randint(len(photo), (int(slots.sum()),), generator=generator).to(photo.device)
         self.keys[index, slots] = photo[places]
         self.values[index, slots] = sketch[places]
@@ -127,6 +141,8 @@ def _move(slots: Tensor, features: Tensor, style: Tensor, decay: float) -> Tenso
     votes = torch.zeros(styles * count, device=slots.device)
     votes.index_add_(0, flat, torch.ones_like(flat, dtype=votes.dtype))
     sums = torch.zeros(styles * count, channels, device=slots.device).index_add_(0, flat, features.flatten(0, 1))
+    distribution.add_up_(votes)
+    distribution.add_up_(sums)
     means = (sums / votes.clamp(min=1)[:, None]).view_as(slots)
     votes = votes.view(styles, count)
     # Only slots that were hit move: a slot with no votes must not fade towards zero.
