@@ -63,7 +63,7 @@ def test_training_state_and_sketch_encoder_are_left_out(file: Path) -> None:
 
 
 def test_an_unknown_name_lists_what_there_is() -> None:
-    with pytest.raises(WeightsError, match="most-net-cufs"):
+    with pytest.raises(WeightsError, match="most-net, most-net-cufs"):
         load_weights("no-such-weights")
 
 

@@ -67,7 +67,7 @@ def convert_command(
     as_json: Annotated[bool, typer.Option("--json", help="One line of JSON a photo, on stdout.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only errors.")] = False,
 ) -> None:
-    """Draw the faces in photos as pencil sketches."""
+    """Draw the faces in photos as sketches."""
     count = _face_count(faces)
     size = None if batch_size == "auto" else _positive("--batch-size", batch_size)
     if not align and faces != "largest":

@@ -29,7 +29,10 @@ def eval_command(
         typer.Option(metavar="DIR", help="Folder with photos/ and sketches/ at any depth. (default: cufs)"),
     ] = None,
     weights: Annotated[
-        str | None, typer.Option(metavar="NAME|PATH", help="Bundled weights, a weights file, or a run's folder.")
+        str | None,
+        typer.Option(
+            metavar="NAME|PATH", help="Bundled weights, a weights file, or a run's folder. (default: most-net-cufs)"
+        ),
     ] = None,
     predictions: Annotated[
         str | None,

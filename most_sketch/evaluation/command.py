@@ -20,7 +20,7 @@ from most_sketch.evaluation.report import Case, render_report
 from most_sketch.evaluation.results import Evaluation, PairScore, to_csv
 from most_sketch.evaluation.scoring import draw_one, score_pairs
 from most_sketch.images import write_bytes
-from most_sketch.weights import DEFAULT_WEIGHTS
+from most_sketch.weights import BENCHMARK_WEIGHTS
 
 DEFAULT_DATA = Path("cufs")
 SPLITS = ("all", "validation")
@@ -71,7 +71,7 @@ def evaluate(
     known = find_pairs(root)
     pairs, rest = _split(known, config.split)
     if predictions is None:
-        chosen = weights or DEFAULT_WEIGHTS
+        chosen = weights or BENCHMARK_WEIGHTS
         name, method = names_of_weights([chosen])[0], network(chosen, config.style, device, config.offline)
     elif predictions in BASELINES:
         name, method = baseline(predictions, find_pairs(config.gallery) if config.gallery else rest)
