@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import gradio as gr
 from gradio import processing_utils
@@ -86,12 +86,13 @@ def _fetching_nothing() -> Iterator[None]:
     async def refuse(address: str) -> NoReturn:  # noqa: ARG001 - the signature of what it replaces
         raise gr.Error("only uploaded photos are drawn, no addresses", print_exception=False)
 
-    before = processing_utils.async_ssrf_protected_get
-    processing_utils.async_ssrf_protected_get = refuse
+    downloads: Any = processing_utils
+    before = downloads.async_ssrf_protected_get
+    downloads.async_ssrf_protected_get = refuse
     try:
         yield
     finally:
-        processing_utils.async_ssrf_protected_get = before
+        downloads.async_ssrf_protected_get = before
 
 
 @contextmanager
