@@ -17,8 +17,6 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,12 +92,6 @@ def wrong(ended: Ended, fates: dict[str, Fate]) -> list[str]:
     return faults
 
 
-@contextmanager
-def folders() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory() as folder:
-        yield Path(folder)
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--small", type=int, default=200)
@@ -114,7 +106,8 @@ def main() -> int:
         sys.stdout.write(f"{'yes' if good else 'NO '}  {text}\n")
         sys.stdout.flush()
 
-    with folders() as folder:
+    with tempfile.TemporaryDirectory() as name_of_folder:
+        folder = Path(name_of_folder)
         ends = {}
         for name, count in (("small", options.small), ("large", options.large)):
             fates = make(folder / name, count)

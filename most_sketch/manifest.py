@@ -11,10 +11,10 @@ import hashlib
 import json
 import sys
 from dataclasses import asdict, dataclass, field, replace
-from importlib.resources import files
 from pathlib import Path
 
 from most_sketch.errors import WeightsError
+from most_sketch.packaged import weights_folder
 
 MANIFEST = "manifest.json"
 
@@ -36,13 +36,6 @@ class Entry:
     revision: str
     styles: dict[str, str] = field(default_factory=dict)
     """What each style looks like, in a few words."""
-
-
-def weights_folder() -> Path:
-    """Where the weights lie that come with the package."""
-    packed = Path(str(files("most_sketch"))) / "weights"
-    # In a wheel the files lie inside the package; in a checkout or editable install beside it.
-    return packed if packed.is_dir() else packed.parent.parent / "weights"
 
 
 def read_manifest() -> dict[str, Entry]:

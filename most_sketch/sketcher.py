@@ -108,6 +108,10 @@ class Sketcher:
             sketches += self._draw_batch(images[here], styles[here])
         return sketches
 
+    def draw_every_style(self, image: Image.Image) -> list[Image.Image]:
+        """The network's drawings of one RGB image, in the order of `styles`."""
+        return self.draw([image] * len(self.styles), range(len(self.styles)))
+
     @property
     def batch_size(self) -> int:
         """How many photos are drawn at once on this device."""

@@ -14,8 +14,9 @@ from most_sketch.config import ModelConfig, to_dict
 from most_sketch.errors import WeightsError
 from most_sketch.hub import HUB_FILE, Address, Hub
 from most_sketch.images import atomic_write
-from most_sketch.manifest import Entry, check, read_manifest, weights_folder
+from most_sketch.manifest import Entry, check, read_manifest
 from most_sketch.network import AnyGenerator, build_generator
+from most_sketch.packaged import weights_folder
 from most_sketch.weights_header import CONFIG_KEY, open_weights
 
 DEFAULT_WEIGHTS = "most-net"

@@ -74,19 +74,18 @@ def children(process: subprocess.Popen[str]) -> list[int]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-class TestOnLinux:
-    def test_a_killed_rank_ends_the_other(self, tmp_path: Path) -> None:
-        arguments = [*styles(tmp_path), *options(SETTINGS, steps=10**6)]
-        process = launch(tmp_path, 2, "--out", "run", *arguments)
-        until = time.monotonic() + PATIENCE
-        while not (tmp_path / "run" / "log.jsonl").exists() and time.monotonic() < until:
-            time.sleep(0.1)
-        workers = children(process)
-        assert len(workers) == 2
-        os.kill(workers[1], signal.SIGKILL)
-        process.communicate(timeout=PATIENCE)
-        assert process.returncode != 0
-        assert not any(Path(f"/proc/{worker}").exists() for worker in workers)
+def test_a_killed_rank_ends_the_other(tmp_path: Path) -> None:
+    arguments = [*styles(tmp_path), *options(SETTINGS, steps=10**6)]
+    process = launch(tmp_path, 2, "--out", "run", *arguments)
+    until = time.monotonic() + PATIENCE
+    while not (tmp_path / "run" / "log.jsonl").exists() and time.monotonic() < until:
+        time.sleep(0.1)
+    workers = children(process)
+    assert len(workers) == 2
+    os.kill(workers[1], signal.SIGKILL)
+    process.communicate(timeout=PATIENCE)
+    assert process.returncode != 0
+    assert not any(Path(f"/proc/{worker}").exists() for worker in workers)
 
 
 def test_two_ranks_do_what_one_does_and_end_bit_for_bit_alike(tmp_path: Path) -> None:

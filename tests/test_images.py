@@ -14,6 +14,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mixed_folder import UPRIGHT_TO_STORED
 from PIL import Image
 
 from most_sketch.errors import InputError
@@ -41,23 +42,10 @@ def difference(one: Image.Image, other: Image.Image) -> float:
     return float(np.abs(np.asarray(one, dtype=float) - np.asarray(other, dtype=float)).max())
 
 
-TURNED = {
-    1: None,
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_90,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_270,
-}
-"""How a camera that writes this EXIF orientation has stored the upright picture."""
-
-
-@pytest.mark.parametrize("orientation", TURNED)
+@pytest.mark.parametrize("orientation", UPRIGHT_TO_STORED)
 def test_exif_orientation_is_applied(tmp_path: Path, orientation: int) -> None:
     upright = gradient()
-    turn = TURNED[orientation]
+    turn = UPRIGHT_TO_STORED[orientation]
     stored = upright if turn is None else upright.transpose(turn)
     exif = Image.Exif()
     exif[0x0112] = orientation

@@ -36,25 +36,25 @@ def styles_command(
     name = weights or DEFAULT_WEIGHTS
     entry = read_manifest().get(name)
     described = entry.styles if entry else {}
-    styles = read_header(find_weights(name, Hub(offline=offline))).config.styles
+    path = find_weights(name, Hub(offline=offline))
+    styles = read_header(path).config.styles
     width = max(map(len, styles))
     for style in styles:
         typer.echo(f"{style:{width}}  {described.get(style, '')}".rstrip())
     if output is not None:
-        _draw(photo, output, name, offline, device)
+        _draw(photo, output, path, device)
         say(f"{output}: the photo in every style")
 
 
-def _draw(photo: Path | None, output: Path, weights: str, offline: bool, device: str) -> None:
-    from most_sketch.examples import examples_folder
+def _draw(photo: Path | None, output: Path, weights: Path, device: str) -> None:
     from most_sketch.images import encode_image, read_image, write_bytes
+    from most_sketch.packaged import examples_folder
     from most_sketch.sheets import captioned
     from most_sketch.sketcher import Sketcher
 
     picture = read_image(photo or examples_folder() / "astronaut.jpg")
-    sketcher = Sketcher.load(weights, device, offline=offline)
+    sketcher = Sketcher.load(weights, device)
     (crop,) = sketcher.crops(picture)
-    styles = sketcher.styles
-    sketches = sketcher.draw([crop.image] * len(styles), range(len(styles)))
-    sheet = captioned({"photo": crop.image} | dict(zip(styles, sketches, strict=True)))
+    sketches = zip(sketcher.styles, sketcher.draw_every_style(crop.image), strict=True)
+    sheet = captioned({"photo": crop.image} | dict(sketches))
     write_bytes(output, encode_image(sheet, output.suffix.lower()))

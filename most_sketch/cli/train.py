@@ -203,7 +203,7 @@ def _stop_on_signal() -> Iterator[_Stop]:
 
 
 @contextmanager
-def _progress(steps: int, shown: bool) -> Iterator[Any]:
+def _progress(steps: int, live: bool) -> Iterator[Any]:
     """A reporter of steps: live on a terminal, a line now and then elsewhere, always on standard error."""
     console = Console(stderr=True)
     columns = (
@@ -213,7 +213,7 @@ def _progress(steps: int, shown: bool) -> Iterator[Any]:
         TimeRemainingColumn(),
         TextColumn("{task.description}"),
     )
-    with Progress(*columns, console=console, disable=not (shown and console.is_terminal)) as progress:
+    with Progress(*columns, console=console, disable=not (live and console.is_terminal)) as progress:
         task = progress.add_task("", total=steps)
 
         def report(step: int, scores: dict[str, float]) -> None:

@@ -56,8 +56,7 @@ def draw_photo(sketcher: Sketcher, path: Path, align: bool) -> Drawing:
 
 def draw_face(sketcher: Sketcher, drawing: Drawing, face: int) -> Drawing:
     """Another face of the same photo, in all styles."""
-    styles = range(len(sketcher.styles))
-    return replace(drawing, face=face, sketches=sketcher.draw([drawing.crops[face].image] * len(styles), styles))
+    return replace(drawing, face=face, sketches=sketcher.draw_every_style(drawing.crops[face].image))
 
 
 def face_boxes(drawing: Drawing) -> list[tuple[float, ...]]:
