@@ -201,25 +201,24 @@ class Trainer:
     def begin_with(self, state: Mapping[str, Any], styles: Sequence[str]) -> None:
         """Begin with the networks of another run, of these styles, as far as they are of one name and shape.
 
-        A style that both runs have keeps its memory; the others' memories begin anew. Raises `WeightsError`
-        if nothing fits.
+        A style that both runs have keeps its memory, if slots and channels are as many; the others' memories
+        begin anew. Raises `WeightsError` if nothing fits.
         """
         ours: dict[str, Tensor] = self.artist.state_dict()
         theirs: dict[str, Tensor] = state["artist"]
-        taken = 0
-        for name, tensor in ours.items():
-            if name not in theirs:
-                continue
-            shared = "memory" in name and theirs[name].shape[1:] == tensor.shape[1:]
-            if shared:
-                for place, style in enumerate(self.artist.generator.config.styles):
-                    if style in styles:
-                        tensor[place] = theirs[name][list(styles).index(style)]
-            elif theirs[name].shape == tensor.shape:
-                tensor.copy_(theirs[name])
-                taken += 1
+        memories = [name for name in ours if name.startswith("generator.memory.")]
+        fitting = [name for name in ours.keys() & theirs.keys() if theirs[name].shape == ours[name].shape]
+        taken = [name for name in fitting if name not in memories]
         if not taken:
             raise WeightsError("the networks of the run to begin with have another shape in every layer")
+        for name in taken:
+            ours[name].copy_(theirs[name])
+        # As a whole or not at all: a memory that counts as started must have its slots.
+        if all(name in theirs and theirs[name].shape[1:] == ours[name].shape[1:] for name in memories):
+            for place, style in enumerate(self.artist.generator.config.styles):
+                if style in styles:
+                    for name in memories:
+                        ours[name][place] = theirs[name][styles.index(style)]
         self.ema.module.load_state_dict(self.artist.generator.state_dict())
 
 

@@ -277,6 +277,18 @@ def test_init_begins_with_the_networks_and_shared_memories_of_another_run(tmp_pa
     )
 
 
+def test_memories_of_another_size_begin_anew(tmp_path: Path) -> None:
+    data = {"ink": write_pairs(tmp_path / "ink", ["a", "b"])}
+    first = begin(tmp_path / "first", data, replace(SHORT, steps=1))
+    go(first)
+    trainer = Trainer(replace(TINY, styles=("ink",), slots=8), SHORT, None, CPU)
+    trainer.begin_with(first.state(), ("ink",))
+    assert not trainer.artist.generator.memory.started.any()
+    trainer = Trainer(replace(TINY, styles=("ink",)), SHORT, None, CPU)
+    trainer.begin_with(first.state(), ("ink",))
+    assert trainer.artist.generator.memory.started.all()
+
+
 def test_feature_matching_is_a_term_of_the_loss(tmp_path: Path) -> None:
     write_pairs(tmp_path / "ink", ["a", "b"])
     losses = LossWeights(feature_matching=20)
