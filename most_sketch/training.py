@@ -115,7 +115,8 @@ class Trainer:
         torch.autograd.backward(total)
         self.generator_optimiser.step()
         self.discriminator.requires_grad_(True)
-        self.ema.update_parameters(self.artist.generator)
+        if rank() == 0:
+            self.ema.update_parameters(self.artist.generator)
         self.step += 1
         figures = {"total": total.item(), "discriminator": discriminator_loss.item(), **drawing.figures}
         return average({name: term.item() for name, term in terms.items()} | figures, device)
