@@ -38,7 +38,7 @@ class MostNetTraining(nn.Module):
         super().__init__()
         self.config = config
         self.generator = Generator(model)
-        self.sketch_encoder = Encoder(1, model)
+        self.sketch_encoder = Encoder(1, model).requires_grad_(not config.fixed_memory)
         self.wrap(lambda module: module)
 
     def wrap(self, wrap: Wrap) -> None:
@@ -49,17 +49,23 @@ class MostNetTraining(nn.Module):
 
     def forward(self, photo: Tensor, target: Tensor, style: Tensor, chance: torch.Generator) -> Drawing:
         """photo (B, 3, H, W) and target (B, 1, H, W) in [-1, 1], style (B,); `chance` places reseeded slots."""
-        encode_photo, encode_sketch, render = self._parts
+        encode_photo, encode_sketch, _ = self._parts
         memory, config = self.generator.memory, self.config
         features, stem = encode_photo(pad_to_stride(photo).contiguous(memory_format=torch.channels_last))
+        if config.fixed_memory:
+            return Drawing(self._render(features, style, stem, target))
         sketch_features, _ = encode_sketch(pad_to_stride(target).contiguous(memory_format=torch.channels_last))
         reseeded = memory.update(features, sketch_features, style, config.memory_decay, chance, config.reseed_after)
-        style_map = memory.read(features, style).to(features.dtype)
-        sketch = crop_to(render(features, style_map, stem), *target.shape[-2:]).float()
+        sketch = self._render(features, style, stem, target)
         refinement = losses.memory_refinement(features, sketch_features, memory, style)
         slots_used, disagreement = memory.usage(features, sketch_features, style)
         figures = {"slots_used": slots_used, "disagreement": disagreement, "reseeded": reseeded}
         return Drawing(sketch, {"memory_refinement": refinement}, figures)
+
+    def _render(self, features: Tensor, style: Tensor, stem: Tensor, target: Tensor) -> Tensor:
+        style_map = self.generator.memory.read(features, style).to(features.dtype)
+        sketch: Tensor = self._parts[-1](features, style_map, stem)
+        return crop_to(sketch, *target.shape[-2:]).float()
 
 
 class Pix2PixTraining(nn.Module):

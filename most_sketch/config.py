@@ -115,6 +115,9 @@ class TrainConfig:
     ema_decay: float = 0.998
     memory_decay: float = 0.99
     """Alpha of Eq. 6. Departure: the paper's .999 needs its 17,000 steps."""
+    fixed_memory: bool = False
+    """Leave the memory as `--init` brought it, without sketch encoder and memory refinement: what weights to
+    draw with, which hold no sketch encoder, can be trained on with."""
     reseed_after: int = 200
     """Updates of its own style that a slot may go without a vote before it is started anew; 0 never."""
     losses: LossWeights = LossWeights()
@@ -123,6 +126,8 @@ class TrainConfig:
     The crop's expectation is the whole frame's loss, at a fraction of the time on a CPU."""
     discriminator_channels: int = 64
     """Width of the discriminator's first layer; the last has eight times as many."""
+    shares: tuple[int, ...] = (1,)
+    """Turns of each style among the samples, in the order of the styles; 1 for those not named."""
     hold_out: int = 10
     """Every n-th pair of each database is never trained on, but validated with; 0 trains on all."""
     flip: bool = True

@@ -142,8 +142,8 @@ def _as_bytes(pair: tuple[Tensor, Tensor]) -> Tensor:
 class StyleSampler(Sampler[list[tuple[int, int, int]]]):
     """Batches of (style, place, seed), from step `start` up to `config.steps`, or one rank's share of each.
 
-    Styles take turns, so each is drawn equally often whatever its size; within a style every epoch is a new
-    permutation. Any sample can be computed from its number alone, which makes resuming exact.
+    Styles take turns, so each is drawn as often as `config.shares` says whatever its size; within a style every
+    epoch is a new permutation. Any sample can be computed from its number alone, which makes resuming exact.
     """
 
     def __init__(
@@ -153,6 +153,7 @@ class StyleSampler(Sampler[list[tuple[int, int, int]]]):
         self.sizes = sizes
         self.config = config
         self.start = start
+        self.turns = _turns(len(sizes), config.shares)
         self._permutation = lru_cache(maxsize=2 * len(sizes))(self._shuffle)
 
     def __len__(self) -> int:
@@ -165,7 +166,9 @@ class StyleSampler(Sampler[list[tuple[int, int, int]]]):
 
     def sample(self, number: int) -> tuple[int, int, int]:
         """The (style, place, seed) of the sample with this number, counted from the run's first."""
-        drawn, style = divmod(number, len(self.sizes))
+        rounds, turn = divmod(number, len(self.turns))
+        style = self.turns[turn]
+        drawn = rounds * self.turns.count(style) + self.turns[:turn].count(style)
         epoch, place = divmod(drawn, self.sizes[style])
         return style, self._permutation(style, epoch)[place], seed_of(self.config.seed, 1, number)
 
@@ -173,6 +176,15 @@ class StyleSampler(Sampler[list[tuple[int, int, int]]]):
         generator = torch.Generator().manual_seed(seed_of(self.config.seed, 2, style, epoch))
         order: list[int] = torch.randperm(self.sizes[style], generator=generator).tolist()
         return order
+
+
+def _turns(styles: int, shares: Sequence[int]) -> list[int]:
+    """One round of styles, each as often as its share and spread evenly: (3, 1, 1) gives 0 0 1 2 0."""
+    if len(shares) > styles or min(shares) < 1:
+        raise InputError(f"shares: at most one whole number from 1 up for each of {styles} styles, not {list(shares)}")
+    counts = [*shares, *[1] * (styles - len(shares))]
+    places = [((turn + 0.5) / count, style) for style, count in enumerate(counts) for turn in range(count)]
+    return [style for _, style in sorted(places)]
 
 
 def seed_of(*parts: int) -> int:

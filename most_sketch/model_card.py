@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from most_sketch.config import to_dict
@@ -88,7 +89,7 @@ def model_card(run: Run, repository: str, licence: str = "other", about: str = "
         # The folder's name alone: where it lies says more about the machine than about the weights.
         data="\n".join(f"- {style}: `{folder.name}`" for style, folder in record.data.items()),
         hold_out=hold_out,
-        init=f"Training began with the networks of the run `{record.init.name}`." if record.init else "",
+        init=f"Training began with the networks of `{Path(record.init).name}`." if record.init else "",
         about=about,
         settings=_settings(record),
         figures=_figures(log),

@@ -32,8 +32,8 @@ class RunRecord:
     """Backbone of the style and content losses, see `perceptual.load_backbone`."""
     backgrounds: Path | None = None
     """Folder of pictures that go behind photos with a plain background."""
-    init: Path | None = None
-    """Folder of the run whose networks it began with."""
+    init: str | None = None
+    """Folder of the run, or weights as `weights.find_weights` takes them, whose networks it began with."""
 
 
 class Run:
@@ -64,7 +64,7 @@ class Run:
             "data": {name: str(folder) for name, folder in record.data.items()},
             "perceptual": record.perceptual,
             "backgrounds": record.backgrounds and str(record.backgrounds),
-            "init": record.init and str(record.init),
+            "init": record.init,
         }
         with atomic_write(self.record_file) as file:
             file.write(json.dumps(values, indent=2).encode())
@@ -80,7 +80,8 @@ class Run:
                 from_dict(TrainConfig, values["train"]),
                 {name: Path(folder) for name, folder in values["data"].items()},
                 str(values["perceptual"]),
-                *(Path(values[name]) if values.get(name) else None for name in ("backgrounds", "init")),
+                Path(values["backgrounds"]) if values.get("backgrounds") else None,
+                values.get("init"),
             )
         except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
             raise WeightsError(f"{self.record_file}: damaged ({error})") from error

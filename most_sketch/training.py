@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
 import torch
@@ -27,6 +28,7 @@ from most_sketch.network.discriminator import PatchDiscriminator
 from most_sketch.perceptual import PerceptualBackbone, load_backbone
 from most_sketch.runs import Run, RunRecord
 from most_sketch.sheets import contact_sheet
+from most_sketch.weights import load_weights
 
 LOG_EVERY = 10
 SHEET_ROWS = 12
@@ -199,14 +201,13 @@ class Trainer:
             self.backbone.scales.copy_(state["scales"])
 
     @torch.no_grad()
-    def begin_with(self, state: Mapping[str, Any], styles: Sequence[str]) -> None:
+    def begin_with(self, theirs: Mapping[str, Tensor], styles: Sequence[str]) -> None:
         """Begin with the networks of another run, of these styles, as far as they are of one name and shape.
 
         A style that both runs have keeps its memory, if slots and channels are as many; the others' memories
-        begin anew. Raises `WeightsError` if nothing fits.
+        begin anew. Raises `WeightsError` if nothing fits, or a memory that is to stay fixed would begin anew.
         """
         ours: dict[str, Tensor] = self.artist.state_dict()
-        theirs: dict[str, Tensor] = state["artist"]
         memories = [name for name in ours if name.startswith("generator.memory.")]
         fitting = [name for name in ours.keys() & theirs.keys() if theirs[name].shape == ours[name].shape]
         taken = [name for name in fitting if name not in memories]
@@ -220,6 +221,8 @@ class Trainer:
                 if style in styles:
                     for name in memories:
                         ours[name][place] = theirs[name][styles.index(style)]
+        if self.config.fixed_memory and not all(ours[name].all() for name in memories if name.endswith("started")):
+            raise WeightsError(f"a fixed memory is that of the weights begun with, which have {', '.join(styles)} only")
         self.ema.module.load_state_dict(self.artist.generator.state_dict())
 
 
@@ -258,9 +261,13 @@ def train(
     dataset = PairSet(pairs, config, Backgrounds(record.backgrounds) if record.backgrounds else None)
     backbone = load_backbone(record.perceptual)
     trainer = Trainer(record.model, config, backbone, execution)
-    # Read before the new folder is made: a wrong --init leaves nothing behind.
-    earlier = Run(record.init) if record.init and not run.state_file.exists() else None
-    beginning = (earlier.state(), earlier.record().model.styles) if earlier else None
+    sampler = StyleSampler([len(style) for style in pairs], config, rank=rank(), ranks=ranks())
+    # Before the new folder is made: a wrong --init leaves nothing behind.
+    if new is not None:
+        if record.init:
+            trainer.begin_with(*_networks(record.init, config))
+        elif config.fixed_memory:
+            raise InputError("fixed_memory leaves the memory as --init brought it; give --init")
     if new is not None and first:
         run.begin(new)
     wait_for_all()
@@ -269,14 +276,11 @@ def train(
         trainer.restore(state)
         if first:
             run.forget_after(trainer.step)
-    else:
-        if trainer.backbone is not None:
-            trainer.backbone.calibrate(dataset.sketches(CALIBRATION_SKETCHES).to(execution.device))
-        if beginning is not None:
-            trainer.begin_with(*beginning)
+    elif trainer.backbone is not None:
+        trainer.backbone.calibrate(dataset.sketches(CALIBRATION_SKETCHES).to(execution.device))
 
     validation: Scores = {}
-    sampler = StyleSampler([len(style) for style in pairs], config, trainer.step, rank(), ranks())
+    sampler.start = trainer.step
     for photo, target, style in DataLoader(dataset, batch_sampler=sampler):
         scores = trainer.train_step(photo, target, style)
         if first:
@@ -299,6 +303,17 @@ def train(
         if stopping:
             return {}
     return validation
+
+
+def _networks(init: str, config: TrainConfig) -> tuple[Mapping[str, Tensor], tuple[str, ...]]:
+    """The networks of an earlier run, or the generator of weights to draw with, and their styles."""
+    run = Run(Path(init))
+    if run.exists:
+        return run.state()["artist"], run.record().model.styles
+    generator = load_weights(init)
+    if not config.fixed_memory:
+        raise InputError(f"--init {init}: weights to draw with hold no sketch encoder; add --set fixed_memory=true")
+    return {f"generator.{name}": tensor for name, tensor in generator.state_dict().items()}, generator.config.styles
 
 
 def validate(

@@ -107,6 +107,15 @@ def test_styles_are_drawn_equally_often_and_every_pair_once_an_epoch() -> None:
     assert len({seed for _, _, seed in drawn}) == 40
 
 
+def test_styles_are_drawn_as_often_as_their_shares_say() -> None:
+    config = TrainConfig(steps=12, batch_size=2, shares=(3,))
+    drawn = [style for batch in StyleSampler([4, 2, 2, 2], config) for style, _, _ in batch]
+    assert Counter(drawn) == {0: 12, 1: 4, 2: 4, 3: 4}
+    assert drawn[:6] == drawn[6:12] == [0, 0, 1, 2, 3, 0]
+    first = [place for batch in StyleSampler([4, 2, 2, 2], config) for style, place, _ in batch if style == 0]
+    assert sorted(first[:4]) == sorted(first[4:8]) == [0, 1, 2, 3]
+
+
 def test_a_sampler_that_starts_later_goes_on_with_the_same_samples() -> None:
     config = TrainConfig(steps=9, batch_size=3)
     assert list(StyleSampler([4], config, start=5)) == list(StyleSampler([4], config))[5:]

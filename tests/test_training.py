@@ -21,7 +21,7 @@ from torchvision.models import vgg16
 from most_sketch.cli import main
 from most_sketch.config import LossWeights, ModelConfig, TrainConfig
 from most_sketch.data import find_pairs, load_pair
-from most_sketch.errors import InputError, MostSketchError
+from most_sketch.errors import InputError, MostSketchError, WeightsError
 from most_sketch.perceptual import load_backbone
 from most_sketch.runs import Run, RunRecord
 from most_sketch.training import Execution, Scores, Trainer, train
@@ -229,7 +229,13 @@ def test_a_run_is_never_overwritten_and_a_missing_one_not_resumed(tmp_path: Path
         (["--out", "x", "--data", "data", "--model", "gan"], "--model gan: there are ours, paper, pix2pix"),
         (["--out", "x", "--data", "a=data", "--data", "b=data", "--model", "pix2pix"], "one style only"),
         (["--out", "x", "--data", "data", "--set", 'styles=["a"]'], "--data NAME=DIR"),
-        (["--out", "x", "--data", "data", "--perceptual", "none", "--init", "data"], "no run with a training state"),
+        (
+            ["--out", "x", "--data", "data", "--perceptual", "none", "--init", "data"],
+            "nor the folder of a training run",
+        ),
+        (["--out", "x", "--data", "data", "--perceptual", "none", "--init", "most-net"], "add --set fixed_memory=true"),
+        (["--out", "x", "--data", "data", "--perceptual", "none", "--set", "fixed_memory=true"], "give --init"),
+        (["--out", "x", "--data", "data", "--perceptual", "none", "--set", "shares=[1,2]"], "for each of 1 styles"),
         (["--out", "x", "--resume"], "no run to resume"),
         (["--out", "x", "--resume", "--steps", "5"], "only --out"),
     ],
@@ -262,7 +268,7 @@ def test_init_begins_with_the_networks_and_shared_memories_of_another_run(tmp_pa
         still,
         {"chalk": tmp_path / "chalk", "ink": tmp_path / "ink"},
         "none",
-        init=first.folder,
+        init=str(first.folder),
     )
     second = Run(tmp_path / "second")
     train(second, record, CPU, lambda *_: None, lambda: False)
@@ -277,15 +283,35 @@ def test_init_begins_with_the_networks_and_shared_memories_of_another_run(tmp_pa
     )
 
 
+def test_weights_to_draw_with_are_trained_on_with_their_memory_fixed(tmp_path: Path) -> None:
+    data = {"ink": write_pairs(tmp_path / "ink", ["a", "b"])}
+    first = begin(tmp_path / "first", data, replace(SHORT, steps=1))
+    go(first)
+    shape = replace(TINY, styles=("ink",))
+    record = RunRecord(shape, replace(SHORT, steps=2, fixed_memory=True), data, "none", init=str(first.weights_file))
+    second = Run(tmp_path / "second")
+    train(second, record, CPU, lambda *_: None, lambda: False)
+    before, after = load_weights(first.weights_file).state_dict(), load_weights(second.weights_file).state_dict()
+    for name in ("memory.keys", "memory.values"):
+        assert torch.equal(before[name], after[name])
+    assert not torch.equal(before["photo_encoder.stem.weight"], after["photo_encoder.stem.weight"])
+    begun = Trainer(shape, replace(SHORT, fixed_memory=True), None, CPU).artist.state_dict()
+    assert torch.equal(begun["sketch_encoder.stem.weight"], second.state()["artist"]["sketch_encoder.stem.weight"])
+    other = replace(record, model=replace(shape, styles=("chalk",)), data={"chalk": data["ink"]})
+    with pytest.raises(WeightsError, match="which have ink only"):
+        train(Run(tmp_path / "third"), other, CPU, lambda *_: None, lambda: False)
+    assert not (tmp_path / "third").exists()
+
+
 def test_memories_of_another_size_begin_anew(tmp_path: Path) -> None:
     data = {"ink": write_pairs(tmp_path / "ink", ["a", "b"])}
     first = begin(tmp_path / "first", data, replace(SHORT, steps=1))
     go(first)
     trainer = Trainer(replace(TINY, styles=("ink",), slots=8), SHORT, None, CPU)
-    trainer.begin_with(first.state(), ("ink",))
+    trainer.begin_with(first.state()["artist"], ("ink",))
     assert not trainer.artist.generator.memory.started.any()
     trainer = Trainer(replace(TINY, styles=("ink",)), SHORT, None, CPU)
-    trainer.begin_with(first.state(), ("ink",))
+    trainer.begin_with(first.state()["artist"], ("ink",))
     assert trainer.artist.generator.memory.started.all()
 
 

@@ -59,10 +59,11 @@ def train_command(
         typer.Option(metavar="DIR", help="Pictures to put behind photos whose own background is plain white."),
     ] = None,
     init: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            metavar="RUN",
-            help="Folder of an earlier run to begin with: its networks, and its memories of styles of the same name.",
+            metavar="RUN|WEIGHTS",
+            help="What to begin with: the networks of an earlier run and its memories of styles of the same name; "
+            "or, with --set fixed_memory=true, weights to draw with.",
         ),
     ] = None,
     settings: Annotated[
@@ -126,7 +127,7 @@ def _new_record(
     data: list[str],
     perceptual: str | None,
     backgrounds: Path | None,
-    init: Path | None,
+    init: str | None,
     values: dict[str, Any],
 ) -> RunRecord:
     """The record of a new run: a preset with `values` changed."""
@@ -141,9 +142,9 @@ def _new_record(
     model, train = override(*PRESETS[name], values | {"styles": list(folders)})
     if not (train.losses.style or train.losses.content):
         perceptual = "none"
-    return RunRecord(
-        model, train, folders, perceptual or "vgg19", backgrounds and backgrounds.resolve(), init and init.resolve()
-    )
+    if init and Path(init).exists():
+        init = str(Path(init).resolve())
+    return RunRecord(model, train, folders, perceptual or "vgg19", backgrounds and backgrounds.resolve(), init)
 
 
 def _styles(data: list[str]) -> dict[str, Path]:
