@@ -3,38 +3,28 @@
 from __future__ import annotations
 
 import io
-import logging
 import os
 import pickle
 import warnings
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from most_sketch.batch import Options, Record, draw_all, explain, sweeping
-from most_sketch.errors import InputError, MostSketchError, first_line
+from most_sketch.errors import first_line
 from most_sketch.images import decode_image, encode_image
 from most_sketch.jobs import Job
+from most_sketch.ray_connection import LOCAL, connected
 from most_sketch.sketcher import Network
 from most_sketch.weights import DEFAULT_WEIGHTS
 
-LOCAL = "local"
 TASK_PHOTOS = 32
 """Photos that a worker is handed at once: enough for its reading ahead to pay, few enough to be lost with it."""
 MAX_TASKS = 20_000
 """Above this, tasks get longer instead of more: Ray's scheduler keeps each one in memory."""
-LOCAL_STORE_BYTES = 1 << 28
-"""Ray's shared memory on this machine. Only the names of photos and what became of them pass through it."""
-QUIET = {
-    "RAY_BACKEND_LOG_LEVEL": "fatal",
-    "RAY_DATA_LOG_LEVEL": "CRITICAL",
-    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # else what Ray says of lost workers goes to standard output
-    "RAY_USAGE_STATS_ENABLED": "0",
-}
-"""Ray's environment, where the user has not set it: we say ourselves what matters, and nothing is sent home."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +32,7 @@ class Cluster:
     """Where to draw, and by how many."""
 
     address: str = LOCAL
-    """`local` starts Ray on this machine, `auto` finds the one running here, else as `ray.init` takes it."""
+    """`local` starts Ray on this machine, `auto` finds the one running here, else host and port of a cluster's head."""
     min_workers: int = 1
     max_workers: int | None = None
     """None: one for each GPU, else one for each CPU, that the cluster has when the work begins."""
@@ -100,7 +90,7 @@ def run_on_ray(
     """
     if not jobs:
         return
-    with _connected(cluster.address) as ray:
+    with connected(cluster.address) as ray:
         left = {job.name: job for job in sweeping(jobs)}
         for record in _draw_together(ray, jobs, _Worker(options, network), cluster):
             del left[record.name]
@@ -143,19 +133,22 @@ def _draw_together(ray: Any, jobs: Sequence[Job], worker: _Worker, cluster: Clus
     most = cluster.max_workers or max(1, int(ray.cluster_resources().get("GPU" if gpus else "CPU", 1)))
     size = _photos_per_task(len(jobs), most)
     rows = [{"jobs": pickle.dumps(jobs[start : start + size])} for start in range(0, len(jobs), size)]
+    least = min(cluster.min_workers, most, len(rows))
     with warnings.catch_warnings():
-        # Of `max_task_retries`, for which there is no other way yet; without it one photo can try for ever.
-        warnings.simplefilter("ignore")
+        # There is no other way yet to say `max_task_retries`, and without it one photo can try for ever.
+        warnings.filterwarnings("ignore", "`ray_remote_args` is deprecated", DeprecationWarning)
         drawn = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
             _DrawJobs,
             fn_constructor_args=(worker,),
             batch_size=None,
-            compute=ray.data.ActorPoolStrategy(min_size=min(cluster.min_workers, most), max_size=most),
+            compute=ray.data.ActorPoolStrategy(min_size=least, max_size=most),
             num_cpus=0 if gpus else 1,
             num_gpus=1 if gpus else 0,
             max_restarts=-1,
             max_task_retries=cluster.retries,
         )
+    drawn.context.enable_progress_bars = False
+    drawn.context.max_errored_blocks = -1  # what is in them is tried again, or fails
     for batch in drawn.iter_batches(batch_size=None, prefetch_batches=0):
         for record in batch["record"]:
             yield pickle.loads(record)  # noqa: S301 - our own worker's
@@ -180,73 +173,6 @@ def _draw_one(job: Job, worker: _Worker) -> Record:
 
 _cached_worker = lru_cache(maxsize=1)(_DrawJobs)
 """A process that draws one photo after the other loads the network once."""
-
-
-@contextmanager
-def _connected(address: str) -> Iterator[Any]:
-    """Ray, connected, and its errors as one line each."""
-    for name, value in QUIET.items():
-        os.environ.setdefault(name, value)
-    try:
-        import ray
-        import ray.data
-    except ImportError as error:
-        raise InputError("--ray: Ray is not installed; pip install 'most-sketch[ray]'") from error
-    own = not ray.is_initialized()
-    if own:
-        _connect(ray, address)
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    context.max_errored_blocks = -1  # what is in them is tried again, or fails
-    try:
-        yield ray
-    except ray.exceptions.RayError as error:
-        raise _in_one_line(error) from error
-    finally:
-        if own:
-            ray.shutdown()
-
-
-def _connect(ray: Any, address: str) -> None:
-    here = address == LOCAL
-    try:
-        with _without_stderr():
-            ray.init(
-                address,
-                object_store_memory=LOCAL_STORE_BYTES if here else None,
-                include_dashboard=False if here else None,
-                log_to_driver=False,
-                logging_level=logging.CRITICAL,
-            )
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        raise InputError(f"--ray {address}: no Ray cluster there ({first_line(error)})") from error
-
-
-@contextmanager
-def _without_stderr() -> Iterator[None]:
-    """Ray's core says there that it will be quiet; what goes wrong it raises too."""
-    kept = os.dup(2)
-    with Path(os.devnull).open("wb") as nothing:
-        os.dup2(nothing.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-
-
-def _in_one_line(error: Exception) -> MostSketchError:
-    """What a worker raised if a person can understand that, else what Ray says."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, MostSketchError):
-            return type(cause)(str(cause))
-        # Of what was raised while a worker was being made, only the trace is handed on, as text.
-        _, ours, told = str(cause).rpartition(f"{MostSketchError.__module__}.")
-        if ours:
-            return InputError(f"a worker failed with {told.splitlines()[0]}")
-        cause = getattr(cause, "cause", None) or cause.__cause__
-    return InputError(f"Ray: {first_line(error)}")
 
 
 def _uses_gpus(ray: Any, device: str) -> bool:

@@ -6,7 +6,7 @@ import os
 import re
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path, PurePath, PurePosixPath
@@ -94,7 +94,8 @@ class StoreFile:
                     file.write(data)
                 store.move(part, self.path)
             except BaseException:
-                store.delete_file(part)
+                with suppress(OSError):  # it may not have come into being, and the first error is the one to tell
+                    store.delete_file(part)
                 raise
 
     def _kind(self) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,26 +19,33 @@ import pytest
 from conftest import EXAMPLES, Command
 from mixed_folder import make
 from PIL import Image, ImageChops
+from s3_server import CREDENTIALS, Bucket
 
 from most_sketch.batch import Options
 from most_sketch.cluster import Cluster, DrawSketches, run_on_ray
 from most_sketch.errors import MostSketchError
 from most_sketch.jobs import plan
+from most_sketch.ray_connection import LOCAL, connected
 from most_sketch.sketcher import Network, Sketcher
 
 MARK = "MOST_SKETCH_TEST_RUN"
 FILES = 500
+PATIENCE = 600
+SCALING = Path(__file__).parent.parent / "docs" / "scaling.md"
 REASON = "comes with most-sketch[ray]"
 
 
 @pytest.fixture(scope="module")
 def ray() -> Iterator[Any]:
-    ray = pytest.importorskip("ray", reason=REASON)
+    """Ray on this machine, whose workers can read the bucket; connecting leaves what happens at SIGTERM alone."""
     pytest.importorskip("ray.data", reason=REASON)
-    ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=1 << 28)
-    ray.data.DataContext.get_current().enable_progress_bars = False
-    yield ray
-    ray.shutdown()
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in CREDENTIALS.items():
+            patch.setenv(name, value)
+        with connected(LOCAL) as ray:
+            assert signal.getsignal(signal.SIGTERM) is before
+            yield ray
 
 
 def test_a_pipeline_of_ones_own(ray: Any, tiny_weights: Path, sketcher: Sketcher, tmp_path: Path) -> None:
@@ -45,7 +55,10 @@ def test_a_pipeline_of_ones_own(ray: Any, tiny_weights: Path, sketcher: Sketcher
         [str(EXAMPLES / "astronaut.jpg"), str(tmp_path / "bad.jpg")], include_paths=True
     )
     drawn = photos.map_batches(
-        DrawSketches, fn_constructor_kwargs={"weights": tiny_weights, "style": "ink"}, batch_size=8, concurrency=1
+        DrawSketches,
+        fn_constructor_kwargs={"weights": tiny_weights, "style": "ink"},
+        batch_size=8,
+        compute=ray.data.ActorPoolStrategy(size=1),
     )
     rows = {Path(row["path"]).name: row for row in drawn.take_all()}
     assert rows["bad.jpg"]["reason"] == f"{tmp_path / 'bad.jpg'}: not a picture that can be read"
@@ -54,6 +67,33 @@ def test_a_pipeline_of_ones_own(ray: Any, tiny_weights: Path, sketcher: Sketcher
     assert rows["astronaut.jpg"]["reason"] == ""
     (tmp_path / "ink.png").write_bytes(rows["astronaut.jpg"]["sketch"])
     assert differ_by(tmp_path / "ink.png", sketcher.sketch(Image.open(EXAMPLES / "astronaut.jpg"), "ink")) <= 4
+
+
+@pytest.mark.usefixtures("ray")
+def test_the_pipeline_of_the_documentation(tmp_path: Path) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", SCALING.read_text(), re.DOTALL)
+    shutil.copytree(EXAMPLES, tmp_path / "photos", ignore=lambda _, names: [n for n in names if n[-4:] != ".jpg"])
+    exec(code.replace("s3://bucket", str(tmp_path)), {})  # noqa: S102 - our own documentation
+    from pyarrow.parquet import read_table
+
+    rows = read_table(tmp_path / "sketches").to_pylist()
+    assert sorted(Path(row["path"]).name for row in rows) == ["astronaut.jpg", "grace_hopper.jpg"]
+    for row in rows:
+        assert Image.open(io.BytesIO(row["sketch"])).size == (200, 250), row["reason"]
+
+
+@pytest.mark.usefixtures("ray")
+def test_s3_to_s3(bucket: Bucket, convert: Command, portrait_file: Path) -> None:
+    bucket.put("photos/deep/one face.jpg", portrait_file.read_bytes())
+    bucket.put("photos/bad.jpg", b"not a picture")
+    arguments = (bucket.address("photos"), "-r", "--ray", "local", "-o", bucket.address("sketches"))
+    answer = convert(*arguments)
+    assert answer.code == 1
+    assert "s3://bucket/photos/bad.jpg: not a picture that can be read" in answer.err
+    assert "1 drawn, 0 skipped, 1 failed" in answer.err
+    assert bucket.keys("sketches/") == ["sketches/deep/one face.sketch.png"]
+    with Image.open(io.BytesIO(bucket.get("sketches/deep/one face.sketch.png"))) as sketch:
+        assert sketch.size == (200, 250)
 
 
 @pytest.mark.usefixtures("ray")
@@ -95,31 +135,54 @@ def test_a_killed_worker_loses_nothing(tmp_path: Path, tiny_weights: Path) -> No
     pytest.importorskip("ray", reason=REASON)
     fates = make(tmp_path / "photos", FILES)
     good = sum(fate == "drawn" for fate in fates.values())
-    plain, _ = converting(tmp_path, tiny_weights, "plain").communicate(timeout=600)
+    plain, _ = converting(tmp_path, tiny_weights, "plain").communicate(timeout=PATIENCE)
     running = converting(tmp_path, tiny_weights, "ray", "--ray", "local", "--ray-workers", "2")
-    while len(list((tmp_path / "ray").rglob("*.sketch.png"))) < good // 2:
-        assert running.poll() is None
-        time.sleep(0.1)
-    workers = list(ray_workers())
+    wait_for_sketches(tmp_path / "ray", good // 2, running)
+    workers = ray_processes("ray::MapWorker")
     assert len(workers) == 2
     os.kill(workers[0], signal.SIGKILL)
-    drawn, errors = running.communicate(timeout=600)
+    drawn, errors = running.communicate(timeout=PATIENCE)
     assert running.returncode == 1, errors
-    expected, found = outcomes(plain), outcomes(drawn)
-    assert found == expected
     assert len(drawn.splitlines()) == len(fates)
+    assert outcomes(drawn) == outcomes(plain)
+    assert failures(drawn) == failures(plain)
     assert contents(tmp_path / "ray") == contents(tmp_path / "plain")
     assert len(contents(tmp_path / "ray")) >= good
 
 
-def test_there_is_no_cluster(tmp_path: Path, tiny_weights: Path) -> None:
+def test_ctrl_c(tmp_path: Path, tiny_weights: Path) -> None:
+    """Ends at once, with whole sketches only and no process left."""
     pytest.importorskip("ray", reason=REASON)
-    make(tmp_path / "photos", 1)
-    process = converting(tmp_path, tiny_weights, "ray", "--ray", "127.0.0.1:1")
-    out, errors = process.communicate(timeout=600)
-    assert (process.returncode, out) == (1, "")
-    assert errors.startswith("most-sketch: error: --ray 127.0.0.1:1: no Ray cluster there")
-    assert errors.count("\n") == 1
+    make(tmp_path / "photos", FILES)
+    running = converting(tmp_path, tiny_weights, "ray", "--ray", "local", "--ray-workers", "2")
+    wait_for_sketches(tmp_path / "ray", 1, running)
+    assert ray_processes()
+    running.send_signal(signal.SIGINT)
+    _, errors = running.communicate(timeout=PATIENCE)
+    assert running.returncode == 130
+    assert errors.startswith("interrupted; ")
+    assert ray_processes() == []
+    assert 0 < len(list((tmp_path / "ray").rglob("*.sketch.png"))) < FILES // 2
+    for sketch in (tmp_path / "ray").rglob("*.sketch.png"):
+        Image.open(sketch).load()
+
+
+def test_there_is_no_cluster(convert: Command, portrait_file: Path, tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason=REASON)
+    answer = convert(portrait_file, "-o", tmp_path / "sketch.png", "--ray", "127.0.0.1:1")
+    assert (answer.code, answer.out) == (1, b"")
+    assert answer.err.startswith("most-sketch: error: --ray 127.0.0.1:1: no Ray cluster there")
+    assert answer.err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ray_is_not_installed(
+    convert: Command, portrait_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    answer = convert(portrait_file, "-o", tmp_path / "sketch.png", "--ray", "local")
+    assert (answer.code, answer.out) == (1, b"")
+    assert answer.err == "most-sketch: error: --ray: Ray is not installed; pip install 'most-sketch[ray]'\n"
 
 
 @pytest.mark.parametrize(
@@ -138,7 +201,7 @@ def test_wrong_usage(convert: Command, portrait_file: Path, arguments: tuple[str
 
 
 def converting(folder: Path, weights: Path, name: str, *arguments: str) -> subprocess.Popen[str]:
-    """`convert` as a process: one thread a worker, as different numbers of threads round differently."""
+    """`convert` as a process: on one thread, as Ray's workers are, since other numbers of threads round otherwise."""
     inputs = (str(folder / "photos"), "-r", "-o", f"{folder / name}/", "--weights", str(weights), "--device", "cpu")
     environment = os.environ | {"OMP_NUM_THREADS": "1", "RAY_worker_niceness": "0", MARK: str(os.getpid())}
     return subprocess.Popen(
@@ -150,22 +213,38 @@ def converting(folder: Path, weights: Path, name: str, *arguments: str) -> subpr
     )
 
 
-def ray_workers() -> Iterator[int]:
-    """The processes of this test's workers."""
+def wait_for_sketches(folder: Path, count: int, process: subprocess.Popen[str]) -> None:
+    until = time.monotonic() + PATIENCE
+    while len(list(folder.rglob("*.sketch.png"))) < count:
+        assert process.poll() is None
+        assert time.monotonic() < until
+        time.sleep(0.1)
+
+
+def ray_processes(name: str = "") -> list[int]:
+    """The living processes that a conversion of this test started, and Ray's others with them."""
     mark = f"{MARK}={os.getpid()}".encode()
+    found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            drawing = (process / "cmdline").read_bytes().startswith(b"ray::MapWorker")
-            if drawing and mark in (process / "environ").read_bytes().split(b"\0"):
-                yield int(process.name)
+            ours = mark in (process / "environ").read_bytes().split(b"\0")
+            if ours and (process / "cmdline").read_bytes().startswith(name.encode()):
+                found.append(int(process.name))
         except OSError:
             continue
+    return found
 
 
-def outcomes(lines: str) -> list[tuple[str, str, str]]:
-    """Photo, drawn or not, and why; what a killed worker had drawn already is skipped by the next."""
+def outcomes(lines: str) -> dict[str, str]:
+    """Photo, and drawn or not; what a killed worker had drawn already is skipped by the next."""
     records = [json.loads(line) for line in lines.splitlines()]
-    return sorted((row["input"], row["status"].replace("skipped", "drawn"), row["reason"]) for row in records)
+    return {row["input"]: row["status"].replace("skipped", "drawn") for row in records}
+
+
+def failures(lines: str) -> list[str]:
+    """The reasons."""
+    records = [json.loads(line) for line in lines.splitlines()]
+    return sorted(row["reason"] for row in records if row["status"] == "failed")
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import pytest
 from conftest import Command
+from s3_server import Bucket
 
 from most_sketch.errors import InputError
 from most_sketch.jobs import plan
@@ -22,25 +20,6 @@ def folder(tmp_path: Path) -> str:
     """The address of a folder, with a space in its name, of which pyarrow takes only the percent-encoded form."""
     (tmp_path / "a store").mkdir()
     return f"file://{tmp_path}/a%20store"
-
-
-@pytest.fixture(scope="module")
-def bucket() -> Iterator[tuple[Any, str]]:
-    """A client of an empty bucket, and what follows its addresses."""
-    boto3 = pytest.importorskip("boto3", reason="comes with moto, of most-sketch[cluster]")
-    from moto.server import ThreadedMotoServer
-
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ACCESS_KEY_ID", "anyone")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "anything")
-        _, port = server.get_host_and_port()
-        client = boto3.client("s3", endpoint_url=f"http://127.0.0.1:{port}", region_name="us-east-1")
-        client.create_bucket(Bucket="bucket")
-        yield client, f"?region=us-east-1&scheme=http&endpoint_override=127.0.0.1:{port}"
-    server.stop()
 
 
 def test_a_file_is_written_whole_and_read_back(folder: str, tmp_path: Path) -> None:
@@ -88,15 +67,13 @@ def test_a_folder_in_a_store_becomes_jobs_as_any_folder(folder: str, tmp_path: P
     assert (none, problem.reason) == ([], f"file://{tmp_path}/a store/gone.jpg: no such file")
 
 
-def test_s3_to_s3(bucket: tuple[Any, str], convert: Command, portrait_file: Path) -> None:
-    client, options = bucket
-    client.put_object(Bucket="bucket", Key="photos/deep/one face.jpg", Body=portrait_file.read_bytes())
-    client.put_object(Bucket="bucket", Key="photos/bad.jpg", Body=b"not a picture")
-    arguments = (f"s3://bucket/photos{options}", "-r", "-o", f"s3://bucket/sketches{options}")
+def test_s3_to_s3(bucket: Bucket, convert: Command, portrait_file: Path) -> None:
+    bucket.put("photos/deep/one face.jpg", portrait_file.read_bytes())
+    bucket.put("photos/bad.jpg", b"not a picture")
+    arguments = (bucket.address("photos"), "-r", "-o", bucket.address("sketches"))
     answer = convert(*arguments)
     assert answer.code == 1
     assert "s3://bucket/photos/bad.jpg: not a picture that can be read" in answer.err
     assert "1 drawn, 0 skipped, 1 failed" in answer.err
-    written = client.list_objects_v2(Bucket="bucket", Prefix="sketches/")["Contents"]
-    assert [entry["Key"] for entry in written] == ["sketches/deep/one face.sketch.png"]
+    assert bucket.keys("sketches/") == ["sketches/deep/one face.sketch.png"]
     assert "0 drawn, 1 skipped" in convert(*arguments).err

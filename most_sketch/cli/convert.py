@@ -109,9 +109,8 @@ def convert_command(
         batch_size=size,
     )
     report = _Report(len(jobs) + len(failures), as_json, quiet)
-    # Of strange tags, of sizes that we accept, of tasks fewer than workers; errors say what matters.
-    for module in ("PIL", "ray"):
-        warnings.filterwarnings("ignore", module=module)
+    # Pillow warns of strange tags and of sizes that we accept; errors say what matters.
+    warnings.filterwarnings("ignore", module="PIL")
     with _sigterm_like_ctrl_c(), report:
         for failure in failures:
             report.add(failure)
