@@ -153,7 +153,7 @@ def test_a_killed_worker_loses_nothing(tmp_path: Path, tiny_weights: Path) -> No
 def test_ctrl_c(tmp_path: Path, tiny_weights: Path) -> None:
     """Ends at once, with whole sketches only and no process left."""
     pytest.importorskip("ray", reason=REASON)
-    make(tmp_path / "photos", FILES)
+    make(tmp_path / "photos", FILES // 2)
     running = converting(tmp_path, tiny_weights, "ray", "--ray", "local", "--ray-workers", "2")
     wait_for_sketches(tmp_path / "ray", 1, running)
     assert ray_processes()
@@ -162,27 +162,9 @@ def test_ctrl_c(tmp_path: Path, tiny_weights: Path) -> None:
     assert running.returncode == 130
     assert errors.startswith("interrupted; ")
     assert ray_processes() == []
-    assert 0 < len(list((tmp_path / "ray").rglob("*.sketch.png"))) < FILES // 2
+    assert 0 < len(list((tmp_path / "ray").rglob("*.sketch.png"))) < FILES // 4
     for sketch in (tmp_path / "ray").rglob("*.sketch.png"):
         Image.open(sketch).load()
-
-
-def test_there_is_no_cluster(convert: Command, portrait_file: Path, tmp_path: Path) -> None:
-    pytest.importorskip("ray", reason=REASON)
-    answer = convert(portrait_file, "-o", tmp_path / "sketch.png", "--ray", "127.0.0.1:1")
-    assert (answer.code, answer.out) == (1, b"")
-    assert answer.err.startswith("most-sketch: error: --ray 127.0.0.1:1: no Ray cluster there")
-    assert answer.err.count("\n") == 1
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_ray_is_not_installed(
-    convert: Command, portrait_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "ray", None)
-    answer = convert(portrait_file, "-o", tmp_path / "sketch.png", "--ray", "local")
-    assert (answer.code, answer.out) == (1, b"")
-    assert answer.err == "most-sketch: error: --ray: Ray is not installed; pip install 'most-sketch[ray]'\n"
 
 
 @pytest.mark.parametrize(
