@@ -23,6 +23,7 @@ PORT = 6379
 ANSWER_SECONDS = 5
 LOCAL_STORE_BYTES = 1 << 28
 """Ray's shared memory on this machine. Only the names of photos and what became of them pass through it."""
+NEEDED = "; a cluster needs the same versions of Ray and Python, and some RAY_AUTH_MODE=token and a RAY_AUTH_TOKEN"
 QUIET = {
     "RAY_BACKEND_LOG_LEVEL": "fatal",
     "RAY_DATA_LOG_LEVEL": "CRITICAL",
@@ -31,11 +32,14 @@ QUIET = {
 }
 """Ray's environment, where the user has not set it: we say ourselves what matters, and nothing is sent home."""
 
+IMPATIENT = {"RAY_NUM_REDIS_GET_RETRIES": "1"}
+"""Else Ray tries for a quarter of an hour to reach a cluster that was killed."""
+
 
 @contextmanager
 def connected(address: str) -> Iterator[Any]:
     """The module `ray`, connected. Raises `InputError` without Ray or a cluster, and where Ray gives up."""
-    for name, value in QUIET.items():
+    for name, value in (QUIET if address == LOCAL else QUIET | IMPATIENT).items():
         os.environ.setdefault(name, value)
     try:
         import ray
@@ -59,6 +63,9 @@ def _connect(ray: Any, address: str) -> None:
     on_sigterm = signal.getsignal(signal.SIGTERM)
     try:
         _expect_an_answer(address)
+    except (OSError, ValueError) as error:
+        raise InputError(f"--ray {address}: no Ray cluster there ({first_line(error)})") from error
+    try:
         with _without_stderr():
             ray.init(
                 address,
@@ -68,7 +75,7 @@ def _connect(ray: Any, address: str) -> None:
                 logging_level=logging.CRITICAL,
             )
     except (OSError, RuntimeError, ValueError) as error:
-        raise InputError(f"--ray {address}: no Ray cluster there ({first_line(error)})") from error
+        raise InputError(f"--ray {address}: no connection ({first_line(error)}){NEEDED}") from error
     finally:
         # Ray's own handler would end the process there and then, with a trace.
         if on_sigterm is not None and threading.current_thread() is threading.main_thread():
@@ -76,7 +83,7 @@ def _connect(ray: Any, address: str) -> None:
 
 
 def _expect_an_answer(address: str) -> None:
-    """Ray itself would try for a quarter of an hour. Raises `OSError` or `ValueError`."""
+    """Ray itself would not say what is wrong. Raises `OSError` or `ValueError`."""
     if address in (LOCAL, AUTO) or "://" in address:
         return
     host, _, port = address.partition(":")
