@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -34,3 +35,19 @@ def test_pyarrow_is_not_installed(convert: Command, monkeypatch: pytest.MonkeyPa
     assert (answer.code, answer.out) == (1, b"")
     assert answer.err.endswith("stores are read with pyarrow: pip install 'most-sketch[ray]'\n")
     assert answer.err.count("\n") == 1
+
+
+def test_plain_convert_starts_without_either(tiny_weights: Path, portrait_file: Path, tmp_path: Path) -> None:
+    program = """
+import subprocess
+import sys
+from most_sketch.cli import main
+try:
+    main()
+finally:
+    print(sorted({name.partition(".")[0] for name in sys.modules} & {"ray", "pyarrow"}))
+"""
+    arguments = ["convert", str(portrait_file), "-o", str(tmp_path / "a.png"), "--weights", str(tiny_weights)]
+    answer = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True)
+    assert answer.stdout == "[]\n"
+    assert (tmp_path / "a.png").exists()
