@@ -12,14 +12,25 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from most_sketch.cluster import DrawSketches
     from most_sketch.config import ModelConfig
     from most_sketch.errors import FaceError, InputError, MostSketchError, WeightsError
     from most_sketch.sketcher import Sketcher
 
 __version__ = "0.1.0"
-__all__ = ["FaceError", "InputError", "ModelConfig", "MostSketchError", "Sketcher", "WeightsError", "__version__"]
+__all__ = [
+    "DrawSketches",
+    "FaceError",
+    "InputError",
+    "ModelConfig",
+    "MostSketchError",
+    "Sketcher",
+    "WeightsError",
+    "__version__",
+]
 
 _HOME = {
+    "DrawSketches": "most_sketch.cluster",
     "FaceError": "most_sketch.errors",
     "InputError": "most_sketch.errors",
     "ModelConfig": "most_sketch.config",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import sys
 import time
 from collections import deque
@@ -20,9 +19,10 @@ from PIL import Image
 from most_sketch.errors import MostSketchError
 from most_sketch.faces import MIN_CONFIDENCE, Face, small_face_notice
 from most_sketch.frame import FRAME_HEIGHT, FRAME_WIDTH, put_back
-from most_sketch.images import decode_image, encode_image, read_image, sweep, write_bytes
+from most_sketch.images import decode_image, encode_image, read_image, sweep
 from most_sketch.jobs import Job
 from most_sketch.sketcher import Crop, Sketcher
+from most_sketch.stores import Location, exists, write
 
 READERS = 2
 WRITERS = 2
@@ -60,7 +60,7 @@ class Record:
     status: Literal["drawn", "skipped", "failed"]
     reason: str = ""
     """Why it failed, or what was noticed."""
-    outputs: tuple[Path, ...] = ()
+    outputs: tuple[Location, ...] = ()
     faces: tuple[Face, ...] = ()
     seconds: float = 0.0
     """Work on this photo, not waiting."""
@@ -100,6 +100,21 @@ def run(sketcher: Sketcher, jobs: Iterable[Job], options: Options) -> Generator[
 
     Memory is bounded by the batch size: only so many photos are read ahead, and so many sketches wait to be saved.
     """
+    return draw_all(sketcher, sweeping(jobs), options)
+
+
+def sweeping(jobs: Iterable[Job]) -> Iterator[Job]:
+    """The jobs; before the first one of each folder that is written to, what a killed run left there is removed."""
+    swept: set[Path] = set()
+    for job in jobs:
+        if isinstance(job.output, Path) and job.output.parent not in swept:
+            sweep(job.output.parent)
+            swept.add(job.output.parent)
+        yield job
+
+
+def draw_all(sketcher: Sketcher, jobs: Iterable[Job], options: Options) -> Generator[Record, None, None]:
+    """As `run`, but what a killed run left behind stays there."""
     batch_size = options.batch_size or sketcher.batch_size
     readers, writers = ThreadPoolExecutor(READERS), ThreadPoolExecutor(WRITERS)
     saving: deque[Future[Record]] = deque()
@@ -115,7 +130,7 @@ def run(sketcher: Sketcher, jobs: Iterable[Job], options: Options) -> Generator[
 
     try:
         prepare = partial(_prepare, sketcher, options)
-        for prepared in _map_ahead(readers, prepare, _sweeping(jobs), batch_size + READERS):
+        for prepared in _map_ahead(readers, prepare, jobs, batch_size + READERS):
             if isinstance(prepared, Record):
                 yield prepared
                 continue
@@ -130,16 +145,6 @@ def run(sketcher: Sketcher, jobs: Iterable[Job], options: Options) -> Generator[
         writers.shutdown(cancel_futures=True)
 
 
-def _sweeping(jobs: Iterable[Job]) -> Iterator[Job]:
-    """The jobs; before the first one of each folder that is written to, what a killed run left there is removed."""
-    swept: set[Path] = set()
-    for job in jobs:
-        if job.output is not None and job.output.parent not in swept:
-            sweep(job.output.parent)
-            swept.add(job.output.parent)
-        yield job
-
-
 def _prepare(sketcher: Sketcher, options: Options, job: Job) -> _Prepared | Record:
     """Read a photo and find its faces, unless its sketches are there already."""
     start = time.perf_counter()
@@ -148,7 +153,7 @@ def _prepare(sketcher: Sketcher, options: Options, job: Job) -> _Prepared | Reco
         if not styles:
             outputs = (_path(job, 1, style, options) for style in options.styles)
             return Record(job.name, "skipped", outputs=tuple(path for path in outputs if path))
-        photo = read_image(job.source) if job.source else decode_image(io.BytesIO(job.content), job.name)
+        photo = _read(job)
         if options.align:
             try:
                 crops = sketcher.crops(photo, options.faces, options.min_confidence)
@@ -159,6 +164,13 @@ def _prepare(sketcher: Sketcher, options: Options, job: Job) -> _Prepared | Reco
     except Exception as error:  # noqa: BLE001 - whatever is wrong with one photo must not stop the others
         return _failed(job, error, time.perf_counter() - start)
     return _Prepared(job, photo.size, crops, styles, time.perf_counter() - start)
+
+
+def _read(job: Job) -> Image.Image:
+    if isinstance(job.source, Path):
+        return read_image(job.source)
+    content = job.source.read_bytes() if job.source else job.content
+    return decode_image(io.BytesIO(content), job.name)
 
 
 def _draw(
@@ -186,7 +198,7 @@ def _draw(
 def _save(photo: _Prepared, sketches: list[Image.Image], options: Options) -> Record:
     """Lay out and write the sketches of one photo, which are in the order of `photo.drawings`."""
     start = time.perf_counter()
-    outputs: list[Path] = []
+    outputs: list[Location] = []
     try:
         # The first face last: its sketch is there only if all are, so that an interrupted photo is done again.
         for number, style, picture in reversed(list(_lay_out(photo, sketches, options))):
@@ -196,7 +208,7 @@ def _save(photo: _Prepared, sketches: list[Image.Image], options: Options) -> Re
                 sys.stdout.buffer.write(data)
                 sys.stdout.buffer.flush()
             else:
-                write_bytes(path, data)
+                write(path, data)
                 outputs.insert(0, path)
     except BrokenPipeError:
         raise
@@ -228,20 +240,23 @@ def _side_by_side(photo: Image.Image, sketch: Image.Image) -> Image.Image:
     return both
 
 
-def _path(job: Job, number: int, style: str, options: Options) -> Path | None:
+def _path(job: Job, number: int, style: str, options: Options) -> Location | None:
     numbered = options.number_faces and options.layout != "photo"
     return job.sketch_path(number if numbered else None, style if options.name_styles else None)
 
 
 def _is_there(job: Job, style: str, options: Options) -> bool:
     path = _path(job, 1, style, options)
-    return path is not None and os.path.lexists(path)
+    return path is not None and exists(path)
 
 
 def _failed(job: Job, error: Exception, seconds: float) -> Record:
-    known = isinstance(error, MostSketchError)
-    reason = str(error) if known else f"{job.name}: {type(error).__name__}: {error}"
-    return Record(job.name, "failed", reason, seconds=seconds)
+    return Record(job.name, "failed", explain(job.name, error), seconds=seconds)
+
+
+def explain(name: str, error: Exception) -> str:
+    """Why the photo of this name failed."""
+    return str(error) if isinstance(error, MostSketchError) else f"{name}: {type(error).__name__}: {error}"
 
 
 Item = TypeVar("Item")

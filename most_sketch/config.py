@@ -81,6 +81,14 @@ class ModelConfig:
             if not 0 <= getattr(self, name) <= MAX_BLOCKS:
                 raise ValueError(f"{name} must be from 0 to {MAX_BLOCKS}, not {getattr(self, name)}")
 
+    def style_index(self, style: str | None) -> int:
+        """The place of a style's memory; None is the first. Raises `InputError` that lists what there is."""
+        if style is None:
+            return 0
+        if style not in self.styles:
+            raise InputError(f"no style {style!r} in these weights; there is {', '.join(self.styles)}")
+        return self.styles.index(style)
+
 
 @dataclass(frozen=True)
 class LossWeights:

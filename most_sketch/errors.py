@@ -15,3 +15,8 @@ class FaceError(InputError):
 
 class WeightsError(MostSketchError):
     """A weights file or training state that is missing, damaged or of another shape."""
+
+
+def first_line(error: BaseException) -> str:
+    """What a library's error says, without the traces that some bring along."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

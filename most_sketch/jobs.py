@@ -1,4 +1,4 @@
-"""From what a person names, photos, folders and globs, to jobs: each photo and where its sketch goes."""
+"""From what a person names, photos, folders, globs and stores, to jobs: each photo and where its sketch goes."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from most_sketch.errors import InputError
 from most_sketch.images import IMAGE_SUFFIXES, WRITE_FORMATS
+from most_sketch.stores import ADDRESS, Location, StoreFile, location
 
 STREAM = "-"
 """Names standard input among the inputs, standard output as the output."""
@@ -24,11 +25,11 @@ class UsageError(InputError):
 
 @dataclass(frozen=True)
 class Job:
-    """One photo and the path of its sketch."""
+    """One photo and where its sketch goes."""
 
-    source: Path | None
+    source: Location | None
     """None: the photo is `content`, from standard input."""
-    output: Path | None
+    output: Location | None
     """None: to standard output. See `sketch_path` for photos of which there are several sketches."""
     suffix: str
     """The format of the sketch, a key of `WRITE_FORMATS`."""
@@ -39,7 +40,7 @@ class Job:
         """What to call the photo."""
         return "standard input" if self.source is None else str(self.source)
 
-    def sketch_path(self, face: int | None = None, style: str | None = None) -> Path | None:
+    def sketch_path(self, face: int | None = None, style: str | None = None) -> Location | None:
         """`photo.sketch.png`, or `photo.2.pencil.sketch.png` for the second face in the style pencil."""
         if self.output is None:
             return None
@@ -64,8 +65,9 @@ def plan(
 
     A sketch goes beside its photo as `photo.sketch.png`; to `output` if that is a file; under `output` if it is
     a folder, with the tree of a folder that was searched by `recursive`. `-` is standard input and output.
-    Sketches by name are never taken as photos. Raises `UsageError`, and `InputError` if two photos would write
-    one sketch, a sketch would replace a photo, or the output's folder does not exist.
+    Addresses of stores may stand for files and folders. Sketches by name are never taken as photos. Raises
+    `UsageError`, and `InputError` if two photos would write one sketch, a sketch would replace a photo, or
+    the output's folder does not exist.
     """
     problems: list[Problem] = []
     found = list(_once(_expand(inputs, recursive, problems)))
@@ -73,7 +75,7 @@ def plan(
         raise InputError(
             f"{inputs[0]}: the name is that of a sketch made by most-sketch; rename it to use it as a photo"
         )
-    alone = len(inputs) == 1 and (inputs[0] == STREAM or not (_is_folder(Path(inputs[0])) or _is_glob(inputs[0])))
+    alone = len(inputs) == 1 and not _may_be_many(inputs[0])
     jobs = list(_with_outputs(found, output, suffix, alone))
     if len(jobs) > 1 and any(job.output is None for job in jobs):
         raise UsageError(f"standard output takes one sketch, and there are {len(jobs)} photos; name a folder with -o")
@@ -81,7 +83,7 @@ def plan(
     return jobs, problems
 
 
-Found = tuple[Path | None, Path]
+Found = tuple[Location | None, PurePath]
 """A photo (None: standard input), and its path as seen from the output folder."""
 
 
@@ -91,6 +93,8 @@ def _expand(inputs: Iterable[str], recursive: bool, problems: list[Problem]) -> 
         path = Path(item)
         if item == STREAM:
             yield None, Path("stdin")
+        elif ADDRESS.match(item):
+            yield from _expand_address(StoreFile.at(item), recursive, problems)
         elif _is_folder(path):
             yield from _search(path, recursive, problems)
         elif os.path.lexists(path):
@@ -111,25 +115,47 @@ def _expand(inputs: Iterable[str], recursive: bool, problems: list[Problem]) -> 
             problems.append(Problem(item, f"{item}: no such file"))
 
 
-def _search(folder: Path, recursive: bool, problems: list[Problem]) -> Iterator[Found]:
-    """The pictures in a folder, by their names. Links to folders are not followed: they may lead in circles."""
-    empty = True
+def _expand_address(place: StoreFile, recursive: bool, problems: list[Problem]) -> Iterator[Found]:
+    if place.is_folder():
+        yield from _search(place, recursive, problems)
+    elif not place.exists():
+        problems.append(Problem(str(place), f"{place}: no such file"))
+    elif not OWN_OUTPUT.search(place.name):
+        yield place, PurePath(place.name)
+
+
+def _search(folder: Location, recursive: bool, problems: list[Problem]) -> Iterator[Found]:
+    """The pictures in a folder, by their names."""
+    before, empty = len(problems), True
+    files = _walk(folder, recursive, problems) if isinstance(folder, Path) else folder.search(recursive)
+    for place, relative in files:
+        if relative.suffix.lower() in IMAGE_SUFFIXES:
+            empty = False
+            if not OWN_OUTPUT.search(relative.name):
+                yield place, relative
+    if empty and len(problems) == before:
+        hint = "" if recursive else "; --recursive looks into the folders below too"
+        problems.append(Problem(str(folder), f"{folder}: no pictures in this folder{hint}"))
+
+
+def _walk(folder: Path, recursive: bool, problems: list[Problem]) -> Iterator[tuple[Path, PurePath]]:
+    """The files in a folder that are not hidden. Links to folders are not followed: they may lead in circles."""
 
     def unreadable(error: OSError) -> None:
         problems.append(Problem(str(error.filename), f"{error.filename}: cannot be searched ({error.strerror})"))
 
-    before = len(problems)
     for root, folders, names in os.walk(folder, onerror=unreadable):
         folders[:] = sorted(name for name in folders if not name.startswith(".")) if recursive else []
         for name in sorted(names):
-            if Path(name).suffix.lower() in IMAGE_SUFFIXES and not name.startswith("."):
-                empty = False
-                if not OWN_OUTPUT.search(name):
-                    path = Path(root, name)
-                    yield path, path.relative_to(folder)
-    if empty and len(problems) == before:
-        hint = "" if recursive else "; --recursive looks into the folders below too"
-        problems.append(Problem(str(folder), f"{folder}: no pictures in this folder{hint}"))
+            if not name.startswith("."):
+                path = Path(root, name)
+                yield path, path.relative_to(folder)
+
+
+def _may_be_many(item: str) -> bool:
+    if ADDRESS.match(item):
+        return StoreFile.at(item).is_folder()
+    return item != STREAM and (_is_folder(Path(item)) or _is_glob(item))
 
 
 def _is_folder(path: Path) -> bool:
@@ -144,7 +170,7 @@ def _is_glob(item: str) -> bool:
 
 
 def _once(found: Iterable[Found]) -> Iterator[Found]:
-    seen: set[Path | None] = set()
+    seen: set[Location | None] = set()
     for source, relative in found:
         place = source and _place(source)
         if place not in seen:
@@ -152,9 +178,9 @@ def _once(found: Iterable[Found]) -> Iterator[Found]:
             yield source, relative
 
 
-def _place(path: Path) -> Path:
+def _place(path: Location) -> Location:
     """The directory entry that a path names: writing to equal places replaces the same file."""
-    return Path(os.path.realpath(path.parent), path.name)
+    return path if isinstance(path, StoreFile) else Path(os.path.realpath(path.parent), path.name)
 
 
 def _with_outputs(found: Iterable[Found], output: str | None, suffix: str | None, alone: bool) -> Iterator[Job]:
@@ -166,12 +192,12 @@ def _with_outputs(found: Iterable[Found], output: str | None, suffix: str | None
         if streamed or (output is None and source is None):
             yield Job(source, None, suffix or ".png")
         elif output is None:
-            place = source or relative
+            place = source or Path(relative)
             yield Job(source, place.with_name(place.stem + ending), suffix or ".png")
         elif one_file:
-            yield Job(source, Path(output), Path(output).suffix.lower())
+            yield Job(source, location(output), location(output).suffix.lower())
         else:
-            yield Job(source, Path(output) / relative.with_name(relative.stem + ending), suffix or ".png")
+            yield Job(source, location(output) / relative.with_name(relative.stem + ending), suffix or ".png")
 
 
 def _is_file_name(output: str, suffix: str | None, alone: bool) -> bool:
@@ -179,6 +205,8 @@ def _is_file_name(output: str, suffix: str | None, alone: bool) -> bool:
 
     Raises `UsageError` for a name that fits neither, and `InputError` if the folder that it lies in is missing.
     """
+    if ADDRESS.match(output):
+        return alone and StoreFile.at(output).suffix.lower() in WRITE_FORMATS
     target = Path(output)
     if not _is_folder(target) and not _is_folder(target.parent):
         raise InputError(f"{output}: there is no folder {target.parent}; create it first")
@@ -200,7 +228,7 @@ def _is_file_name(output: str, suffix: str | None, alone: bool) -> bool:
 
 def _refuse_collisions(jobs: Sequence[Job]) -> None:
     photos = {_place(job.source): job for job in jobs if job.source is not None}
-    writers: dict[Path, Job] = {}
+    writers: dict[Location, Job] = {}
     for job in jobs:
         if job.output is None:
             continue

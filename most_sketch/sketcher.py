@@ -12,12 +12,14 @@ from PIL import Image
 
 from most_sketch.config import ModelConfig
 from most_sketch.device import resolve_device, resolve_precision
-from most_sketch.errors import FaceError, InputError
+from most_sketch.errors import FaceError
 from most_sketch.faces import MIN_CONFIDENCE, Face, FaceFinder
 from most_sketch.frame import Placement, place_face, place_whole, to_frame
+from most_sketch.hub import Hub
 from most_sketch.images import flatten, to_image, to_tensor
 from most_sketch.network import AnyGenerator
-from most_sketch.weights import DEFAULT_WEIGHTS, load_weights
+from most_sketch.weights import DEFAULT_WEIGHTS, find_weights, load_weights
+from most_sketch.weights_header import read_header
 
 BATCH_SIZE = {"cpu": 1, "cuda": 32, "mps": 8}
 """Photos drawn at once. Measured: more than one gains nothing on a CPU, and would keep Ctrl-C waiting."""
@@ -32,6 +34,27 @@ class Crop:
     """From the photo to the frame, for putting the sketch back."""
     face: Face | None
     """None if the photo was not searched for faces."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """What a `Sketcher` is loaded from."""
+
+    weights: str | Path = DEFAULT_WEIGHTS
+    """What `weights.find_weights` takes."""
+    device: str = "auto"
+    """`auto`, `cpu`, `cuda`, `cuda:N` or `mps`."""
+    precision: str = "auto"
+    """`auto`, `fp32` or `bf16`."""
+    offline: bool = False
+    """Make no connection."""
+
+    def load(self) -> Sketcher:
+        return Sketcher.load(self.weights, self.device, self.precision, offline=self.offline)
+
+    def config(self) -> ModelConfig:
+        """Without the tensors. Raises `WeightsError`."""
+        return read_header(find_weights(self.weights, Hub(offline=self.offline))).config
 
 
 class Sketcher:
@@ -63,10 +86,14 @@ class Sketcher:
         return cls(load_weights(weights, offline=offline), where, resolve_precision(precision, where))
 
     @property
+    def config(self) -> ModelConfig:
+        config: ModelConfig = self._generator.config
+        return config
+
+    @property
     def styles(self) -> tuple[str, ...]:
         """The names of the styles that the weights can draw in; the first is the default."""
-        config: ModelConfig = self._generator.config
-        return config.styles
+        return self.config.styles
 
     def sketch(self, photo: Image.Image, style: str | None = None, *, align: bool = True) -> Image.Image:
         """Draw the largest face of a photo; without `align` the photo as it is, fitted into the frame.
@@ -119,11 +146,7 @@ class Sketcher:
 
     def style_index(self, style: str | None) -> int:
         """The place of a style's memory; None is the first. Raises `InputError` that lists what there is."""
-        if style is None:
-            return 0
-        if style not in self.styles:
-            raise InputError(f"no style {style!r} in these weights; there is {', '.join(self.styles)}")
-        return self.styles.index(style)
+        return self.config.style_index(style)
 
     @torch.inference_mode()
     def _draw_batch(self, images: Sequence[Image.Image], styles: Sequence[int]) -> list[Image.Image]:

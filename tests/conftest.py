@@ -16,6 +16,7 @@ import pytest
 import torch
 from hub_server import HubServer, instead_of_the_hub
 from PIL import Image
+from s3_server import Bucket, a_bucket
 
 from most_sketch.cli import main
 from most_sketch.config import ModelConfig
@@ -61,6 +62,13 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServe
     """A server on this machine that stands in for the Hub."""
     with instead_of_the_hub(tmp_path, monkeypatch) as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[Bucket]:
+    """A bucket on this machine that is addressed as one of S3."""
+    with a_bucket() as bucket:
+        yield bucket
 
 
 @pytest.fixture(scope="session")

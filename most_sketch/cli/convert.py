@@ -7,8 +7,10 @@ import signal
 import sys
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -21,8 +23,11 @@ from most_sketch.errors import InputError
 from most_sketch.terminal import say
 
 if TYPE_CHECKING:
-    from most_sketch.batch import Record
+    from most_sketch.batch import Options, Record
+    from most_sketch.cluster import Cluster
+    from most_sketch.config import ModelConfig
     from most_sketch.jobs import Job
+    from most_sketch.sketcher import Network
 
 MAX_STREAM = 1 << 29
 """Bytes that are taken from standard input at most."""
@@ -66,8 +71,16 @@ def convert_command(
     offline: Annotated[bool, typer.Option("--offline", help="Make no connection; only weights that are here.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One line of JSON a photo, on stdout.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only errors.")] = False,
+    ray: Annotated[
+        str | None,
+        typer.Option(metavar="local|auto|ADDRESS", help="Draw on a Ray cluster: a new one here, the one here, or it."),
+    ] = None,
+    ray_workers: Annotated[
+        str | None, typer.Option(metavar="MIN[-MAX]", help="How many (default: 1 to one for each CPU or GPU).")
+    ] = None,
 ) -> None:
     """Draw the faces in photos as sketches."""
+    cluster = _cluster(ray, ray_workers)
     count = _face_count(faces)
     size = None if batch_size == "auto" else _positive("--batch-size", batch_size)
     if not align and faces != "largest":
@@ -75,11 +88,26 @@ def convert_command(
     jobs, failures = _plan(inputs, output, f".{format_}" if format_ else None, recursive)
     if any(job.output is None for job in jobs):
         _check_stdout(style == "all" or (count != 1 and layout != "photo"), as_json)
+        if cluster:
+            raise typer.BadParameter("--ray writes files; name a folder with -o")
 
-    from most_sketch.batch import Options, run
-    from most_sketch.sketcher import Sketcher
+    from most_sketch.batch import Options
+    from most_sketch.sketcher import Network
     from most_sketch.weights import DEFAULT_WEIGHTS
 
+    network = Network(weights or DEFAULT_WEIGHTS, device, precision, offline)
+    options = partial(
+        Options,
+        name_styles=style == "all",
+        align=align,
+        faces=count,
+        number_faces=faces != "largest",
+        min_confidence=min_confidence,
+        layout=layout,
+        quality=quality,
+        overwrite=overwrite,
+        batch_size=size,
+    )
     report = _Report(len(jobs) + len(failures), as_json, quiet)
     # Pillow warns of strange tags and of sizes that we accept; errors say what matters.
     warnings.filterwarnings("ignore", module="PIL")
@@ -87,30 +115,36 @@ def convert_command(
         for failure in failures:
             report.add(failure)
         if jobs:
-            sketcher = Sketcher.load(weights or DEFAULT_WEIGHTS, device, precision, offline=offline)
-            options = Options(
-                styles=sketcher.styles if style == "all" else (sketcher.styles[sketcher.style_index(style)],),
-                name_styles=style == "all",
-                align=align,
-                faces=count,
-                number_faces=faces != "largest",
-                min_confidence=min_confidence,
-                layout=layout,
-                quality=quality,
-                overwrite=overwrite,
-                batch_size=size,
-            )
-            with closing(run(sketcher, jobs, options)) as records:
+            with closing(_draw(jobs, options, style, network, cluster)) as records:
                 for record in records:
                     report.add(record)
     if report.failed:
         raise typer.Exit(1)
 
 
+def _draw(
+    jobs: list[Job],
+    options: Callable[[tuple[str, ...]], Options],
+    style: str | None,
+    network: Network,
+    cluster: Cluster | None,
+) -> Generator[Record, None, None]:
+    from most_sketch.batch import run
+
+    if cluster is None:
+        sketcher = network.load()
+        return run(sketcher, jobs, options(_styles(sketcher.config, style)))
+    from most_sketch.cluster import run_on_ray
+
+    return run_on_ray(jobs, options(_styles(network.config(), style)), network, cluster)
+
+
+def _styles(config: ModelConfig, style: str | None) -> tuple[str, ...]:
+    return config.styles if style == "all" else (config.styles[config.style_index(style)],)
+
+
 def _plan(inputs: list[str], output: str | None, suffix: str | None, recursive: bool) -> tuple[list[Job], list[Record]]:
     """The jobs, with standard input read, and a record for each input that gives none."""
-    from dataclasses import replace
-
     from most_sketch.batch import Record
     from most_sketch.jobs import UsageError, plan
 
@@ -143,6 +177,23 @@ def _face_count(faces: str) -> int | None:
     if faces == "largest":
         return 1
     return None if faces == "all" else _positive("--faces", faces)
+
+
+def _cluster(address: str | None, workers: str | None) -> Cluster | None:
+    """From `--ray` and `--ray-workers`, as `2` or `1-16`."""
+    if address is None:
+        if workers is not None:
+            raise typer.BadParameter("--ray-workers goes with --ray")
+        return None
+    from most_sketch.cluster import Cluster
+
+    if workers is None:
+        return Cluster(address)
+    least, _, most = workers.partition("-")
+    bounds = _positive("--ray-workers", least), _positive("--ray-workers", most or least)
+    if bounds[0] > bounds[1]:
+        raise typer.BadParameter(f"--ray-workers {workers}: the smaller number comes first")
+    return Cluster(address, *bounds)
 
 
 def _positive(option: str, text: str) -> int:
