@@ -75,6 +75,27 @@ def test_injection_without_style_is_plain_instance_normalisation() -> None:
     torch.testing.assert_close(injected.var(dim=(2, 3), unbiased=False), torch.ones(2, 4), atol=1e-3, rtol=0)
 
 
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize(
+    "network",
+    [
+        Generator(ModelConfig(channels=8, stem_channels=8, slots=8, injection_channels=8)),
+        UNet256(ModelConfig(architecture="pix2pix", stem_channels=2)).eval(),
+    ],
+)
+def test_gradients_do_not_depend_on_the_memory_format(network: Generator | UNet256, batch: int) -> None:
+    torch.manual_seed(0)
+    photo, style = torch.rand(batch, 3, 32, 24), torch.zeros(batch, dtype=torch.long)
+    gradients = []
+    for memory_format in (torch.contiguous_format, torch.channels_last):
+        network.to(memory_format=memory_format).zero_grad()
+        # A sum of squares: the gradient of a plain sum is the same in every format.
+        network(photo.contiguous(memory_format=memory_format), style).square().sum().backward()
+        gradients.append(torch.cat([parameter.grad.flatten() for parameter in network.parameters()]))
+    plain, last = gradients
+    assert (plain - last).norm() < 0.01 * plain.norm()
+
+
 def test_gamma_and_beta_scale_and_shift_each_pixel() -> None:
     injection = StyleInjection(1, 1)
     with torch.no_grad():

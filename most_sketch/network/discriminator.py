@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from most_sketch.network.layers import InstanceNorm
+
 
 class PatchDiscriminator(nn.Module):
     """Is each 70x70 patch of (photo, sketch) a real pair? Reference: Isola et al. 2017.
@@ -29,7 +31,7 @@ class PatchDiscriminator(nn.Module):
             stages.append(
                 nn.Sequential(
                     nn.Conv2d(width, wider, 4, stride, padding=1, bias=False),
-                    nn.InstanceNorm2d(wider),
+                    InstanceNorm(wider, affine=False),
                     nn.LeakyReLU(0.2),
                 )
             )

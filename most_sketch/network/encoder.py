@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from most_sketch.config import FEATURE_STRIDE, ModelConfig
-from most_sketch.network.layers import ResidualBlock
+from most_sketch.network.layers import InstanceNorm, ResidualBlock
 
 
 class Encoder(nn.Module):
@@ -20,7 +20,7 @@ class Encoder(nn.Module):
         super().__init__()
         width = config.stem_channels
         self.stem = nn.Conv2d(channels_in, width, 7, config.stem_stride, padding=3, bias=False)
-        self.norm = nn.InstanceNorm2d(width, affine=True)
+        self.norm = InstanceNorm(width)
         blocks: list[nn.Module] = []
         stride = config.stem_stride
         while stride < FEATURE_STRIDE:

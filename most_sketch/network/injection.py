@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from most_sketch.network.layers import InstanceNorm
+
 
 class StyleInjection(nn.Module):
     """Normalise features, then scale and shift every pixel by what the style map says of its place.
@@ -14,7 +16,7 @@ class StyleInjection(nn.Module):
 
     def __init__(self, channels: int, hidden_channels: int) -> None:
         super().__init__()
-        self.norm = nn.InstanceNorm2d(channels)
+        self.norm = InstanceNorm(channels, affine=False)
         self.hidden = nn.Conv2d(channels, hidden_channels, 3, padding=1)
         self.modulation = nn.Conv2d(hidden_channels, 2 * channels, 3, padding=1)
 

@@ -1,10 +1,21 @@
-"""The residual blocks that encoders and decoder are stacks of."""
+"""Instance normalisation, and the residual blocks that encoders and decoder are stacks of."""
 
 from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+
+class InstanceNorm(nn.GroupNorm):
+    """Instance normalisation, (B, C, H, W) -> the same: group normalisation with one channel a group.
+
+    Torch's own computes the same but knows no channels_last: it copies to the other format and back, and on a CPU
+    its gradients for a batch of one are wrong there (torch 2.14: off by more than their own size).
+    """
+
+    def __init__(self, channels: int, affine: bool = True) -> None:
+        super().__init__(channels, channels, affine=affine)
 
 
 class ResidualBlock(nn.Module):
@@ -17,9 +28,9 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.stride = stride
         self.conv1 = nn.Conv2d(channels_in, channels_out, 3, stride, padding=1, bias=False)
-        self.norm1 = nn.InstanceNorm2d(channels_out, affine=True)
+        self.norm1 = InstanceNorm(channels_out)
         self.conv2 = nn.Conv2d(channels_out, channels_out, 3, padding=1, bias=False)
-        self.norm2 = nn.InstanceNorm2d(channels_out, affine=True)
+        self.norm2 = InstanceNorm(channels_out)
         same = channels_in == channels_out
         self.shortcut = nn.Identity() if same else nn.Conv2d(channels_in, channels_out, 1, bias=False)
 
@@ -38,9 +49,9 @@ class UpsamplingBlock(nn.Module):
     def __init__(self, channels_in: int, channels_out: int, skip_channels: int = 0) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(channels_in, channels_out, 3, padding=1, bias=False)
-        self.norm1 = nn.InstanceNorm2d(channels_out, affine=True)
+        self.norm1 = InstanceNorm(channels_out)
         self.conv2 = nn.Conv2d(channels_out + skip_channels, channels_out, 3, padding=1, bias=False)
-        self.norm2 = nn.InstanceNorm2d(channels_out, affine=True)
+        self.norm2 = InstanceNorm(channels_out)
         self.shortcut = nn.Conv2d(channels_in, channels_out, 1, bias=False)
 
     def forward(self, features: Tensor, skip: Tensor | None = None) -> Tensor:
