@@ -10,6 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from most_sketch import __version__
+from most_sketch.cli.bench import bench_command
 from most_sketch.cli.convert import convert_command
 from most_sketch.cli.demo import demo_command
 from most_sketch.cli.eval import eval_command
@@ -35,6 +36,7 @@ app.command("prepare")(prepare_command)
 app.command("train")(train_command)
 app.command("eval")(eval_command)
 app.command("demo")(demo_command)
+app.command("bench")(bench_command)
 app.add_typer(weights_app, name="weights")
 
 
