@@ -66,9 +66,7 @@ class FaceFinder:
         size = (round(photo.width * shrink), round(photo.height * shrink))
         if min(size) < MIN_FACE:
             return []
-        searched = photo.convert("RGB")
-        if shrink < 1:
-            searched = searched.resize(size, Image.Resampling.BOX, reducing_gap=2.0)
+        searched = photo if shrink == 1 else photo.resize(size, Image.Resampling.BOX, reducing_gap=2.0)
         boxes, confidences, landmarks = self._detector.detect(searched, landmarks=True)
         if boxes is None:
             return []

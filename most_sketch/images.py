@@ -88,6 +88,8 @@ def decode_image(file: IO[bytes], name: str) -> Image.Image:
                     f"{MAX_PIXELS // 1_000_000} million that are accepted; make it smaller first"
                 )
             ImageOps.exif_transpose(image, in_place=True)
+            # Now, while the file is open: what is RGB already is not copied.
+            image.load()
             return flatten(image)
     except InputError:
         raise
@@ -101,14 +103,15 @@ def decode_image(file: IO[bytes], name: str) -> Image.Image:
 
 
 def flatten(image: Image.Image) -> Image.Image:
-    """Any mode to RGB: transparency over white, 16-bit greys scaled to 8 bits."""
+    """Any mode to RGB: transparency over white, 16-bit greys scaled to 8 bits. RGB stays the picture that it is."""
     if image.mode.startswith("I") or image.mode == "F":
         image = _to_grey(image)
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
         white = Image.new("RGBA", rgba.size, "white")
         return Image.alpha_composite(white, rgba).convert("RGB")
-    return image.convert("RGB")
+    # A copy of 12 megapixels takes half as long as decoding them.
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _to_grey(image: Image.Image) -> Image.Image:

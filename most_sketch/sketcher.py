@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import torch
 from PIL import Image
 
@@ -16,13 +17,17 @@ from most_sketch.errors import FaceError
 from most_sketch.faces import MIN_CONFIDENCE, Face, FaceFinder
 from most_sketch.frame import Placement, place_face, place_whole, to_frame
 from most_sketch.hub import Hub
-from most_sketch.images import flatten, to_image, to_tensor
+from most_sketch.images import flatten, read_image, to_image, to_tensor
 from most_sketch.network import AnyGenerator
+from most_sketch.packaged import examples_folder
 from most_sketch.weights import DEFAULT_WEIGHTS, find_weights, load_weights
 from most_sketch.weights_header import read_header
 
 BATCH_SIZE = {"cpu": 1, "cuda": 32, "mps": 8}
 """Photos drawn at once. Measured: more than one gains nothing on a CPU, and would keep Ctrl-C waiting."""
+
+MAX_DIFFERENCE = 1.0
+"""From float32's sketch, in grey levels, mean of all pixels: where `auto` would differ more it takes float32."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,8 @@ class Sketcher:
         Raises `WeightsError`, and `InputError` for a device that is not there. `offline` makes no connection.
         """
         where = resolve_device(device)
-        return cls(load_weights(weights, offline=offline), where, resolve_precision(precision, where))
+        sketcher = cls(load_weights(weights, offline=offline), where, resolve_precision(precision, where))
+        return sketcher if precision != "auto" or sketcher._is_exact() else cls(sketcher._generator, where)
 
     @property
     def config(self) -> ModelConfig:
@@ -127,11 +133,17 @@ class Sketcher:
         placement = place_whole(photo.size)
         return Crop(to_frame(photo, placement), placement, None)
 
-    def draw(self, images: Sequence[Image.Image], styles: Sequence[int]) -> list[Image.Image]:
-        """The network's drawings of RGB images of one size, each in the style of this index."""
+    def draw(
+        self, images: Sequence[Image.Image], styles: Sequence[int], batch_size: int | None = None
+    ) -> list[Image.Image]:
+        """The network's drawings of RGB images of one size, each in the style of this index.
+
+        So many are drawn at once; None is what suits the device.
+        """
+        size = batch_size or self.batch_size
         sketches: list[Image.Image] = []
-        for start in range(0, len(images), self.batch_size):
-            here = slice(start, start + self.batch_size)
+        for start in range(0, len(images), size):
+            here = slice(start, start + size)
             sketches += self._draw_batch(images[here], styles[here])
         return sketches
 
@@ -156,6 +168,18 @@ class Sketcher:
         with torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not torch.float32):
             drawn = self._generator(photos, index)
         return [to_image(sketch) for sketch in drawn.float().cpu()]
+
+    def _is_exact(self) -> bool:
+        """Does the precision draw an example portrait, in every style, nearly as float32 does?"""
+        if self.dtype is torch.float32:
+            return True
+        portrait = self.fit(read_image(examples_folder() / "astronaut.jpg")).image
+        exact = Sketcher(self._generator, self.device)
+        drawn, wanted = (
+            np.stack([np.asarray(sketch, dtype=np.float32) for sketch in sketcher.draw_every_style(portrait)])
+            for sketcher in (self, exact)
+        )
+        return bool(np.abs(drawn - wanted).mean() < MAX_DIFFERENCE)
 
     # Two threads that search first at the same moment load it twice, which does no harm.
     @cached_property

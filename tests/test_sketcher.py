@@ -96,6 +96,21 @@ def test_bfloat16_draws_nearly_the_same(sketcher: Sketcher, tiny_weights: Path, 
     assert 0 < difference.mean() < 8
 
 
+@pytest.mark.parametrize(("allowed", "dtype"), [(255.0, torch.bfloat16), (0.0, torch.float32)])
+def test_auto_takes_bfloat16_only_where_it_draws_the_same(
+    tiny_weights: Path, monkeypatch: pytest.MonkeyPatch, allowed: float, dtype: torch.dtype
+) -> None:
+    monkeypatch.setattr("most_sketch.device._fast_bfloat16", lambda _: True)
+    monkeypatch.setattr("most_sketch.sketcher.MAX_DIFFERENCE", allowed)
+    assert Sketcher.load(tiny_weights, "cpu", "auto").dtype is dtype
+    assert Sketcher.load(tiny_weights, "cpu", "bf16").dtype is torch.bfloat16
+
+
+def test_the_bundled_weights_draw_the_same_in_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("most_sketch.device._fast_bfloat16", lambda _: True)
+    assert Sketcher.load(device="cpu").dtype is torch.bfloat16
+
+
 def test_unusable_devices_precisions_and_weights_are_named(tiny_weights: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="unknown device 'abacus'; use auto, cpu, cuda or mps"):
         Sketcher.load(tiny_weights, device="abacus")
