@@ -50,7 +50,7 @@ class Speed:
 
 
 def measure(sketcher: Sketcher) -> Speed:
-    """Find, draw and convert the example portraits. Takes half a minute on two cores."""
+    """Find, draw and convert the example portraits."""
     paths = sorted(examples_folder().glob("*.jpg"))
     photos = [read_image(path) for path in paths]
     images = [sketcher.crops(photo)[0].image for photo in photos]
