@@ -17,7 +17,8 @@ from most_sketch.errors import InputError, WeightsError
 from most_sketch.hub import HUB_FILE
 from most_sketch.images import atomic_write
 from most_sketch.network import AnyGenerator
-from most_sketch.weights import save_weights
+from most_sketch.weights import find_weights, save_weights
+from most_sketch.weights_header import read_header
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,12 @@ class RunRecord:
     """Folder of pictures that go behind photos with a plain background."""
     init: str | None = None
     """Folder of the run, or weights as `weights.find_weights` takes them, whose networks it began with."""
+
+
+def network_of(init: str) -> ModelConfig:
+    """The network of a run's folder or of weights. Raises `WeightsError` if there are none."""
+    run = Run(Path(init))
+    return run.record().model if run.exists else read_header(find_weights(init)).config
 
 
 class Run:

@@ -303,6 +303,19 @@ def test_weights_to_draw_with_are_trained_on_with_their_memory_fixed(tmp_path: P
     assert not (tmp_path / "third").exists()
 
 
+def test_a_run_that_begins_with_weights_has_their_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_pairs(tmp_path / "data", ["a", "b"])
+    first = begin(tmp_path / "first", {"ink": tmp_path / "data"}, replace(SHORT, steps=1))
+    go(first)
+    options = ["--data", f"chalk={tmp_path / 'data'}", "--steps", "1", "--batch-size", "1", "--perceptual", "none"]
+    options += ["--out", str(tmp_path / "second"), "--init", str(first.folder), "--set", "discriminator_channels=4"]
+    monkeypatch.setattr(sys, "argv", ["most-sketch", "train", *options])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code in (0, None)
+    assert Run(tmp_path / "second").record().model == replace(first.record().model, styles=("chalk",))
+
+
 def test_memories_of_another_size_begin_anew(tmp_path: Path) -> None:
     data = {"ink": write_pairs(tmp_path / "ink", ["a", "b"])}
     first = begin(tmp_path / "first", data, replace(SHORT, steps=1))

@@ -38,7 +38,10 @@ def train_command(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out from its last state.")] = False,
     model: Annotated[
         str | None,
-        typer.Option(help="ours, paper or pix2pix: the network and the settings to train it with. (default: ours)"),
+        typer.Option(
+            help="ours, paper or pix2pix: the network and the settings to train it with. "
+            "(default: ours; with --init the network that it has)"
+        ),
     ] = None,
     memory_refinement: Annotated[
         bool, typer.Option("--memory-refinement/--no-memory-refinement", help="The paper's ablation.")
@@ -102,7 +105,7 @@ def train_command(
         values = {name: value for name, value in options.items() if value is not None} | _parse(settings or [])
         if not memory_refinement:
             values["memory_refinement"] = 0.0
-        new = _new_record(model or "ours", data or [], perceptual, backgrounds, init, values)
+        new = _new_record(model, data or [], perceptual, backgrounds, init, values)
         total = new.train.steps
     where = resolve_device(device)
     dtype = resolve_precision(precision, where)
@@ -123,23 +126,26 @@ def train_command(
 
 
 def _new_record(
-    name: str,
+    name: str | None,
     data: list[str],
     perceptual: str | None,
     backgrounds: Path | None,
     init: str | None,
     values: dict[str, Any],
 ) -> RunRecord:
-    """The record of a new run: a preset with `values` changed."""
+    """The record of a new run: a preset, or the network it begins with, with `values` changed."""
     from most_sketch.config import PRESETS, override
-    from most_sketch.runs import RunRecord
+    from most_sketch.runs import RunRecord, network_of
 
-    if name not in PRESETS:
+    if name and name not in PRESETS:
         raise InputError(f"--model {name}: there are {', '.join(PRESETS)}")
     if "styles" in values:
         raise InputError("--set styles: the styles are those of --data NAME=DIR")
     folders = _styles(data)
-    model, train = override(*PRESETS[name], values | {"styles": list(folders)})
+    model, train = PRESETS[name or "ours"]
+    if init and not name:
+        model = network_of(init)
+    model, train = override(model, train, values | {"styles": list(folders)})
     if not (train.losses.style or train.losses.content):
         perceptual = "none"
     if init and Path(init).exists():
