@@ -39,6 +39,7 @@ class Bucket:
 def a_bucket() -> Iterator[Bucket]:
     boto3 = pytest.importorskip("boto3", reason="comes with moto, of most-sketch[cluster]")
     server = pytest.importorskip("moto.server", reason="comes with most-sketch[cluster]")
+    requests = pytest.importorskip("requests", reason="comes with moto, of most-sketch[cluster]")
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     running = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     running.start()
@@ -47,7 +48,10 @@ def a_bucket() -> Iterator[Bucket]:
             for name, value in CREDENTIALS.items():
                 patch.setenv(name, value)
             _, port = running.get_host_and_port()
-            client = boto3.client("s3", endpoint_url=f"http://127.0.0.1:{port}", region_name="us-east-1")
+            here = f"http://127.0.0.1:{port}"
+            # All servers of a process share what is in them.
+            requests.post(f"{here}/moto-api/reset", timeout=60).raise_for_status()
+            client = boto3.client("s3", endpoint_url=here, region_name="us-east-1")
             client.create_bucket(Bucket=BUCKET)
             yield Bucket(client, f"?region=us-east-1&scheme=http&endpoint_override=127.0.0.1:{port}")
     finally:
