@@ -31,10 +31,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("convert")(convert_command)
-app.command("styles")(styles_command)
-app.command("prepare")(prepare_command)
+app.command("styles", short_help="List the styles, or draw a photo in each.")(styles_command)
+app.command("prepare", short_help="Bring unaligned pairs into the frame.")(prepare_command)
 app.command("train")(train_command)
-app.command("eval")(eval_command)
+app.command("eval", short_help="Score sketches: FSIM, SSIM, LPIPS and L1.")(eval_command)
 app.command("demo")(demo_command)
 app.command("bench")(bench_command)
 app.add_typer(weights_app, name="weights")
