@@ -263,7 +263,7 @@ def train(
     trainer = Trainer(record.model, config, backbone, execution)
     sampler = StyleSampler([len(style) for style in pairs], config, rank=rank(), ranks=ranks())
     # Before the new folder is made: a wrong --init leaves nothing behind.
-    if new is not None:
+    if not run.state_file.exists():
         if record.init:
             trainer.begin_with(*_networks(record.init, config))
         elif config.fixed_memory:

@@ -272,7 +272,12 @@ def test_init_begins_with_the_networks_and_shared_memories_of_another_run(tmp_pa
     )
     second = Run(tmp_path / "second")
     train(second, record, CPU, lambda *_: None, lambda: False)
-    before, after = first.state()["artist"], second.state()["artist"]
+    # Killed before its first checkpoint, a run begins with the same when it is resumed.
+    third = Run(tmp_path / "third")
+    third.begin(record)
+    train(third, None, CPU, lambda *_: None, lambda: False)
+    before, after, resumed = (run.state()["artist"] for run in (first, second, third))
+    assert all(torch.equal(after[name], resumed[name]) for name in after)
     for name in ("sketch_encoder.blocks.0.conv1.weight", "generator.photo_encoder.stem.weight"):
         assert torch.equal(before[name], after[name])
     assert torch.equal(before["generator.memory.keys"][0], after["generator.memory.keys"][1])
