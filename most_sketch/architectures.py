@@ -47,16 +47,17 @@ class MostNetTraining(nn.Module):
         # In a tuple, for a module would be registered and saved twice.
         self._parts = tuple(wrap(part) for part in parts)
 
-    def forward(self, photo: Tensor, target: Tensor, style: Tensor, chance: torch.Generator) -> Drawing:
-        """photo (B, 3, H, W) and target (B, 1, H, W) in [-1, 1], style (B,); `chance` places reseeded slots."""
+    def forward(self, photo: Tensor, target: Tensor, style: Tensor, drawn: Tensor, chance: torch.Generator) -> Drawing:
+        """photo (B, 3, H, W) and target (B, 1, H, W) in [-1, 1], style (B,) of the target and style `drawn` (B,) to
+        draw in, mostly the same; `chance` places reseeded slots."""
         encode_photo, encode_sketch, _ = self._parts
         memory, config = self.generator.memory, self.config
         features, stem = encode_photo(pad_to_stride(photo).contiguous(memory_format=torch.channels_last))
         if config.fixed_memory:
-            return Drawing(self._render(features, style, stem, target))
+            return Drawing(self._render(features, drawn, stem, target))
         sketch_features, _ = encode_sketch(pad_to_stride(target).contiguous(memory_format=torch.channels_last))
         reseeded = memory.update(features, sketch_features, style, config.memory_decay, chance, config.reseed_after)
-        sketch = self._render(features, style, stem, target)
+        sketch = self._render(features, drawn, stem, target)
         refinement = losses.memory_refinement(features, sketch_features, memory, style)
         slots_used, disagreement = memory.usage(features, sketch_features, style)
         figures = {"slots_used": slots_used, "disagreement": disagreement, "reseeded": reseeded}
@@ -80,7 +81,14 @@ class Pix2PixTraining(nn.Module):
         """Compile the network."""
         self._draw = (wrap(self.generator),)
 
-    def forward(self, photo: Tensor, target: Tensor, style: Tensor, chance: torch.Generator) -> Drawing:  # noqa: ARG002
+    def forward(
+        self,
+        photo: Tensor,
+        target: Tensor,  # noqa: ARG002
+        style: Tensor,
+        drawn: Tensor,  # noqa: ARG002
+        chance: torch.Generator,
+    ) -> Drawing:
         """photo (B, 3, H, W) in [-1, 1], style (B,); the target is not looked at, `chance` seeds the dropout."""
         with torch.random.fork_rng(devices=[photo.device] if photo.is_cuda else []):
             torch.manual_seed(int(torch.randint(2**62, (), generator=chance)))

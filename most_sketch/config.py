@@ -136,6 +136,10 @@ class TrainConfig:
     """Width of the discriminator's first layer; the last has eight times as many."""
     shares: tuple[int, ...] = (1,)
     """Turns of each style among the samples, in the order of the styles; 1 for those not named."""
+    cross_style: float = 0.0
+    """Share of the drawings made in another style than their pair's, which has no sketch of that style: only the
+    discriminator, without the photo, and the content loss judge them. It teaches a style with studio photos, say,
+    to draw the photos of the others. Beyond the paper."""
     hold_out: int = 10
     """Every n-th pair of each database is never trained on, but validated with; 0 trains on all."""
     flip: bool = True

@@ -153,7 +153,7 @@ class StyleSampler(Sampler[list[tuple[int, int, int]]]):
         self.sizes = sizes
         self.config = config
         self.start = start
-        self.turns = _turns(len(sizes), config.shares)
+        self.turns = _round(turns_of(len(sizes), config.shares))
         self._permutation = lru_cache(maxsize=2 * len(sizes))(self._shuffle)
 
     def __len__(self) -> int:
@@ -178,12 +178,16 @@ class StyleSampler(Sampler[list[tuple[int, int, int]]]):
         return order
 
 
-def _turns(styles: int, shares: Sequence[int]) -> list[int]:
-    """One round of styles, each as often as its share and spread evenly: (3, 1, 1) gives 0 0 1 2 0."""
+def turns_of(styles: int, shares: Sequence[int]) -> list[int]:
+    """How many turns each style has in a round: its share, 1 for those not named."""
     if len(shares) > styles or min(shares) < 1:
         raise InputError(f"shares: at most one whole number from 1 up for each of {styles} styles, not {list(shares)}")
-    counts = [*shares, *[1] * (styles - len(shares))]
-    places = [((turn + 0.5) / count, style) for style, count in enumerate(counts) for turn in range(count)]
+    return [*shares, *[1] * (styles - len(shares))]
+
+
+def _round(turns: Sequence[int]) -> list[int]:
+    """One round of styles, each as often as it has turns and spread evenly: (3, 1, 1) gives 0 0 1 2 0."""
+    places = [((turn + 0.5) / count, style) for style, count in enumerate(turns) for turn in range(count)]
     return [style for _, style in sorted(places)]
 
 

@@ -18,7 +18,7 @@ from most_sketch import losses
 from most_sketch.architectures import ARCHITECTURES, Wrap
 from most_sketch.augmentation import Backgrounds
 from most_sketch.config import ModelConfig, TrainConfig
-from most_sketch.data import Pair, PairSet, StyleSampler, find_pairs, hold_out, load_pair, seed_of
+from most_sketch.data import Pair, PairSet, StyleSampler, find_pairs, hold_out, load_pair, seed_of, turns_of
 from most_sketch.distribution import anywhere, average, rank, ranks, spread, wait_for_all
 from most_sketch.errors import InputError, MostSketchError, WeightsError
 from most_sketch.evaluation.metrics import Metric, fsim, l1, ssim
@@ -87,11 +87,15 @@ class Trainer:
         self._set_rates()
 
         chance = torch.Generator().manual_seed(seed_of(config.seed, 3, self.step))
+        drawn = self._styles_to_draw(style, chance)
+        own = drawn == style
+        # A judge that sees the photo would tell by it alone that no artist of this style drew that person.
+        seen = photo * own[:, None, None, None]
         with self._autocast():
-            drawing = self.learning_artist(photo, target, style, chance)
+            drawing = self.learning_artist(photo, target, style, drawn, chance)
             sketch = drawing.sketch
-            real = self.learning_judge(photo, target, style)[-1]
-            fake = self.learning_judge(photo, sketch.detach(), style)[-1]
+            real = self.learning_judge(seen, target, style)[-1]
+            fake = self.learning_judge(seen, sketch.detach(), drawn)[-1]
         discriminator_loss = losses.adversarial_discriminator(real.float(), fake.float())
         self.discriminator_optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(discriminator_loss)
@@ -99,13 +103,13 @@ class Trainer:
 
         self.discriminator.requires_grad_(False)
         with self._autocast():
-            *features, fake = self.judge(photo, sketch, style)
+            *features, fake = self.judge(seen, sketch, drawn)
         terms = {
             "adversarial": losses.adversarial_generator(fake.float()),
-            "reconstruction": losses.reconstruction(sketch, target),
-            **self._feature_terms(features, photo, target, style),
+            "reconstruction": losses.reconstruction(sketch[own], target[own]),
+            **self._feature_terms([layer[own] for layer in features], photo[own], target[own], style[own]),
             **drawing.terms,
-            **self._perceptual_terms(sketch, target, chance),
+            **self._perceptual_terms(sketch, target, own, chance),
         }
         total = torch.stack([getattr(config.losses, name) * term for name, term in terms.items()]).sum()
         if not torch.isfinite(total):
@@ -123,6 +127,21 @@ class Trainer:
         figures = {"total": total.item(), "discriminator": discriminator_loss.item(), **drawing.figures}
         return average({name: term.item() for name, term in terms.items()} | figures, device)
 
+    def _styles_to_draw(self, style: Tensor, chance: torch.Generator) -> Tensor:
+        """The style to draw each sample (B,) in: its own, but for some another, by the styles' shares.
+
+        One of the batch keeps its own, so that no batch is without a sketch to compare with.
+        """
+        count, styles = len(style), len(self.artist.generator.config.styles)
+        if not self.config.cross_style or styles == 1 or count == 1:
+            return style
+        crossed = torch.rand(count, generator=chance) < self.config.cross_style * count / (count - 1)
+        crossed[torch.randint(count, (), generator=chance)] = False
+        shares = torch.tensor(turns_of(styles, self.config.shares), dtype=torch.float)
+        others = shares.expand(count, styles).scatter(1, style.cpu()[:, None], 0)
+        drawn = torch.multinomial(others, 1, generator=chance)[:, 0]
+        return torch.where(crossed, drawn, style.cpu()).to(style.device)
+
     def _feature_terms(
         self, features: Sequence[Tensor], photo: Tensor, target: Tensor, style: Tensor
     ) -> dict[str, Tensor]:
@@ -133,7 +152,10 @@ class Trainer:
         ours, theirs = ([layer.float() for layer in layers] for layers in (features, wanted))
         return {"feature_matching": losses.feature_matching(ours, theirs)}
 
-    def _perceptual_terms(self, sketch: Tensor, target: Tensor, chance: torch.Generator) -> dict[str, Tensor]:
+    def _perceptual_terms(
+        self, sketch: Tensor, target: Tensor, own: Tensor, chance: torch.Generator
+    ) -> dict[str, Tensor]:
+        """Style loss of the sketches drawn in their `own` style (B,), content loss of all of them."""
         if self.perceive is None:
             return {}
         if side := self.config.perceptual_crop:
@@ -147,7 +169,11 @@ class Trainer:
             with torch.no_grad():
                 theirs = [layer.float() for layer in self.perceive(target)]
             ours = [layer.float() for layer in self.perceive(sketch)]
-        return {"style": losses.style(ours[:2], theirs[:2]), "content": losses.content(ours[2], theirs[2])}
+        *textures, contents = zip(ours, theirs, strict=True)
+        return {
+            "style": losses.style(*zip(*((our[own], their[own]) for our, their in textures), strict=True)),
+            "content": losses.content(*contents),
+        }
 
     def _set_rates(self) -> None:
         """Constant learning rates, then a straight line to zero."""
@@ -201,7 +227,9 @@ class Trainer:
             self.backbone.scales.copy_(state["scales"])
 
     @torch.no_grad()
-    def begin_with(self, theirs: Mapping[str, Tensor], styles: Sequence[str]) -> None:
+    def begin_with(
+        self, theirs: Mapping[str, Tensor], their_discriminator: Mapping[str, Tensor], styles: Sequence[str]
+    ) -> None:
         """Begin with the networks of another run, of these styles, as far as they are of one name and shape.
 
         A style that both runs have keeps its memory, if slots and channels are as many; the others' memories
@@ -224,6 +252,10 @@ class Trainer:
         if self.config.fixed_memory and not all(ours[name].all() for name in memories if name.endswith("started")):
             raise WeightsError(f"a fixed memory is that of the weights begun with, which have {', '.join(styles)} only")
         self.ema.module.load_state_dict(self.artist.generator.state_dict())
+        # A judge that begins anew would unlearn what the generator has learnt before it can judge it.
+        for name, tensor in self.discriminator.state_dict().items():
+            if name in their_discriminator and their_discriminator[name].shape == tensor.shape:
+                tensor.copy_(their_discriminator[name])
 
 
 @torch.no_grad()
@@ -305,15 +337,17 @@ def train(
     return validation
 
 
-def _networks(init: str, config: TrainConfig) -> tuple[Mapping[str, Tensor], tuple[str, ...]]:
-    """The networks of an earlier run, or the generator of weights to draw with, and their styles."""
+def _networks(init: str, config: TrainConfig) -> tuple[Mapping[str, Tensor], Mapping[str, Tensor], tuple[str, ...]]:
+    """The networks of an earlier run, or the generator of weights to draw with: (artist, discriminator, styles)."""
     run = Run(Path(init))
     if run.exists:
-        return run.state()["artist"], run.record().model.styles
+        state = run.state()
+        return state["artist"], state["discriminator"], run.record().model.styles
     generator = load_weights(init)
     if not config.fixed_memory:
         raise InputError(f"--init {init}: weights to draw with hold no sketch encoder; add --set fixed_memory=true")
-    return {f"generator.{name}": tensor for name, tensor in generator.state_dict().items()}, generator.config.styles
+    artist = {f"generator.{name}": tensor for name, tensor in generator.state_dict().items()}
+    return artist, {}, generator.config.styles
 
 
 def validate(

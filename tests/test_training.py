@@ -262,7 +262,7 @@ def test_init_begins_with_the_networks_and_shared_memories_of_another_run(tmp_pa
     write_pairs(tmp_path / "chalk", ["a", "b"])
     first = begin(tmp_path / "first", {"ink": tmp_path / "ink"}, replace(SHORT, steps=2))
     go(first)
-    still = replace(SHORT, steps=1, generator_rate=0.0, memory_decay=1.0)
+    still = replace(SHORT, steps=1, generator_rate=0.0, discriminator_rate=0.0, memory_decay=1.0)
     record = RunRecord(
         replace(TINY, styles=("chalk", "ink"), output_channels=2),
         still,
@@ -276,6 +276,8 @@ def test_init_begins_with_the_networks_and_shared_memories_of_another_run(tmp_pa
     third = Run(tmp_path / "third")
     third.begin(record)
     train(third, None, CPU, lambda *_: None, lambda: False)
+    judges = [run.state()["discriminator"]["stages.1.0.weight"] for run in (first, second)]
+    assert torch.equal(*judges)
     before, after, resumed = (run.state()["artist"] for run in (first, second, third))
     assert all(torch.equal(after[name], resumed[name]) for name in after)
     for name in ("sketch_encoder.blocks.0.conv1.weight", "generator.photo_encoder.stem.weight"):
@@ -326,10 +328,10 @@ def test_memories_of_another_size_begin_anew(tmp_path: Path) -> None:
     first = begin(tmp_path / "first", data, replace(SHORT, steps=1))
     go(first)
     trainer = Trainer(replace(TINY, styles=("ink",), slots=8), SHORT, None, CPU)
-    trainer.begin_with(first.state()["artist"], ("ink",))
+    trainer.begin_with(first.state()["artist"], {}, ("ink",))
     assert not trainer.artist.generator.memory.started.any()
     trainer = Trainer(replace(TINY, styles=("ink",)), SHORT, None, CPU)
-    trainer.begin_with(first.state()["artist"], ("ink",))
+    trainer.begin_with(first.state()["artist"], {}, ("ink",))
     assert trainer.artist.generator.memory.started.all()
 
 
@@ -340,6 +342,38 @@ def test_feature_matching_is_a_term_of_the_loss(tmp_path: Path) -> None:
     weighted = sum(getattr(losses, name) * value for name, value in steps[0].items() if hasattr(losses, name))
     assert steps[0]["feature_matching"] > 0
     assert steps[0]["total"] == pytest.approx(weighted, rel=1e-4)
+
+
+def test_a_drawing_in_another_style_is_judged_without_photo_and_compared_with_no_sketch(backbone_file: Path) -> None:
+    config = replace(SHORT, cross_style=0.5, generator_rate=0.0, losses=LossWeights(feature_matching=1))
+    trainer = Trainer(replace(TINY, styles=("ink", "chalk", "wash")), config, load_backbone(str(backbone_file)), CPU)
+    judged: list[tuple[torch.Tensor, ...]] = []
+    judge = trainer.learning_judge
+    trainer.learning_judge = lambda *seen: judged.append(seen) or judge(*seen)
+    photo, target = torch.rand(2, 3, 48, 40) + 0.1, torch.rand(2, 1, 48, 40)
+    style = torch.tensor([0, 1])
+    for _ in range(8):
+        judged.clear()
+        scores = trainer.train_step(photo, target, style)
+        (_, _, real_style), (seen, sketch, drawn) = judged
+        assert torch.equal(real_style, style)
+        # Half of a batch of two is exactly one.
+        own = drawn == style
+        assert own.sum() == 1
+        assert torch.equal(seen[own], photo[own])
+        assert not seen[~own].any()
+        assert scores["reconstruction"] == pytest.approx((sketch[own] - target[own]).abs().mean().item(), rel=1e-4)
+        assert all(scores[name] > 0 for name in ("adversarial", "style", "content", "feature_matching"))
+
+
+@pytest.mark.parametrize(("styles", "batch_size"), [(1, 2), (2, 1)])
+def test_without_another_style_or_another_drawing_none_is_crossed(tmp_path: Path, styles: int, batch_size: int) -> None:
+    data = {name: write_pairs(tmp_path / name, ["a", "b"]) for name in ("ink", "chalk")[:styles]}
+    figures = [
+        go(begin(tmp_path / name, data, replace(SHORT, steps=2, batch_size=batch_size, cross_style=share)))[0]
+        for name, share in (("with", 0.5), ("without", 0.0))
+    ]
+    assert figures[0] == figures[1]
 
 
 def test_sigterm_saves_and_resume_goes_on(tmp_path: Path) -> None:
