@@ -28,7 +28,7 @@ def main() -> None:
 
     run = Run(options.run)
     record = run.record()
-    backbone = load_backbone(record.perceptual)
+    backbone = load_backbone(record.perceptual, record.train.unit_features)
     trainer = Trainer(record.model, record.train, backbone, Execution(torch.device("cpu")))
     trainer.restore(run.state())
     training, _ = hold_out(find_pairs(next(iter(record.data.values()))), record.train.hold_out)

@@ -132,6 +132,9 @@ class TrainConfig:
     perceptual_crop: int | None = None
     """Side of the random square on which the VGG losses are taken; None takes the whole frame.
     The crop's expectation is the whole frame's loss, at a fraction of the time on a CPU."""
+    unit_features: bool = False
+    """Compare only the directions of VGG features at each place, as LPIPS does: paper grain and pale hatching then
+    count as much as outlines. Beyond the paper."""
     discriminator_channels: int = 64
     """Width of the discriminator's first layer; the last has eight times as many."""
     shares: tuple[int, ...] = (1,)

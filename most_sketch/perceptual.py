@@ -23,14 +23,18 @@ class PerceptualBackbone(nn.Module):
     sketch (B, 1, H, W) in [-1, 1] -> three maps at 1/2, 1/4 and 1/16 of the resolution.
     Departure: the scale, the layer's mean activation on real sketches, lets the loss weights mean the same
     with any backbone; raw activations of the original VGG-16 are some hundred times larger.
+
+    With `unit_features` the vector of each place is divided by its own length instead, times the root of the
+    number of channels: the mean squared difference of two maps is that of LPIPS. Reference: Zhang et al. 2018, Eq. 1.
     """
 
     scales: Tensor
     mean: Tensor
     std: Tensor
 
-    def __init__(self, features: nn.Sequential) -> None:
+    def __init__(self, features: nn.Sequential, unit_features: bool = False) -> None:
         super().__init__()
+        self.unit_features = unit_features
         pools = [place for place, layer in enumerate(features) if isinstance(layer, nn.MaxPool2d)]
         first, second, _, fourth = pools[:4]
         self.to_pool1 = features[: first + 1]
@@ -45,6 +49,8 @@ class PerceptualBackbone(nn.Module):
         pool1 = self.to_pool1(((sketch + 1) / 2 - self.mean) / self.std)
         pool2 = self.to_pool2(pool1)
         pool4 = self.to_pool4(pool2)
+        if self.unit_features:
+            return _unit(pool1), _unit(pool2), _unit(pool4)
         return pool1 / self.scales[0], pool2 / self.scales[1], pool4 / self.scales[2]
 
     @torch.no_grad()
@@ -54,7 +60,12 @@ class PerceptualBackbone(nn.Module):
         self.scales.copy_(torch.stack([layer.float().mean() for layer in self(sketches)]).clamp(min=1e-6))
 
 
-def load_backbone(choice: str) -> PerceptualBackbone | None:
+def _unit(features: Tensor) -> Tensor:
+    """The features (B, C, h, w) of every place divided by their root mean square over the channels."""
+    return features * (features.square().mean(dim=1, keepdim=True) + 1e-6).rsqrt()
+
+
+def load_backbone(choice: str, unit_features: bool = False) -> PerceptualBackbone | None:
     """`vgg19` (torchvision's, downloaded once), a safetensors file of a VGG-16 or VGG-19, or `none`.
 
     A file uses the names of torchvision's models (`features.0.weight`), at least up to conv4's last layer.
@@ -64,7 +75,7 @@ def load_backbone(choice: str) -> PerceptualBackbone | None:
         return None
     if choice == "vgg19":
         try:
-            return PerceptualBackbone(vgg19(weights=VGG19_Weights.IMAGENET1K_V1).features[:28])
+            return PerceptualBackbone(vgg19(weights=VGG19_Weights.IMAGENET1K_V1).features[:28], unit_features)
         except OSError as error:
             raise InputError(
                 f"VGG-19 could not be downloaded ({error}); give a local file with --perceptual PATH, "
@@ -84,4 +95,4 @@ def load_backbone(choice: str) -> PerceptualBackbone | None:
         features.load_state_dict({name: state[name] for name in features.state_dict()}, assign=True)
     except (KeyError, RuntimeError) as error:
         raise WeightsError(f"{path}: not the features of torchvision's VGG-16 or VGG-19 ({error})") from error
-    return PerceptualBackbone(features)
+    return PerceptualBackbone(features, unit_features)

@@ -291,7 +291,7 @@ def train(
         raise InputError(f"a batch of {config.batch_size} cannot be shared evenly by {ranks()} ranks")
     first = rank() == 0
     dataset = PairSet(pairs, config, Backgrounds(record.backgrounds) if record.backgrounds else None)
-    backbone = load_backbone(record.perceptual)
+    backbone = load_backbone(record.perceptual, config.unit_features)
     trainer = Trainer(record.model, config, backbone, execution)
     sampler = StyleSampler([len(style) for style in pairs], config, rank=rank(), ranks=ranks())
     # Before the new folder is made: a wrong --init leaves nothing behind.

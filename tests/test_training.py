@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 from drawn_pairs import SIZE, write_pairs
+from lpips import normalize_tensor
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from torchvision.models import vgg16
@@ -192,6 +193,19 @@ def test_each_layer_is_scaled_by_its_own_size(backbone_file: Path) -> None:
     backbone.calibrate(sketches)
     assert [layer.mean().item() for layer in backbone(sketches)] == pytest.approx([1, 1, 1], rel=1e-4)
     assert [layer.shape[-1] for layer in backbone(sketches)] == [24, 12, 3]
+
+
+def test_unit_features_are_compared_as_lpips_compares_them(backbone_file: Path) -> None:
+    plain, unit = (load_backbone(str(backbone_file), unit_features=choice) for choice in (False, True))
+    assert plain is not None
+    assert unit is not None
+    sketches = torch.rand(2, 1, 48, 48)
+    for whole, direction in zip(plain(sketches), unit(sketches), strict=True):
+        channels = whole.shape[1]
+        squares = (normalize_tensor(whole[:1]) - normalize_tensor(whole[1:])).square().sum(dim=1).mean()
+        ours = (direction[0] - direction[1]).square().mean()
+        assert ours.item() == pytest.approx(squares.item(), rel=1e-2)
+        assert direction.square().sum(dim=1).max().item() == pytest.approx(channels, rel=1e-2)
 
 
 def test_a_step_in_bfloat16_keeps_the_memory_in_float32() -> None:
