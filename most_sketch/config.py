@@ -39,6 +39,9 @@ class ModelConfig:
     time would go into its full-resolution layers."""
     encoder_blocks: int = 2
     """Residual blocks of each encoder at the feature resolution."""
+    context_blocks: int = 0
+    """Residual blocks of each encoder at a sixteenth of the resolution, which see nearly the whole picture: hair or a
+    dark background is a question of what is around it. Beyond the paper. They begin as adding nothing."""
     slots: int = 256
     """Key-value pairs K in each style's memory."""
     temperature: float = 0.05
@@ -77,7 +80,7 @@ class ModelConfig:
         for name in ("channels", "stem_channels", "slots", "injection_channels", "output_channels"):
             if not 1 <= getattr(self, name) <= MAX_WIDTH:
                 raise ValueError(f"{name} must be from 1 to {MAX_WIDTH}, not {getattr(self, name)}")
-        for name in ("encoder_blocks", "injection_blocks", "decoder_blocks"):
+        for name in ("encoder_blocks", "context_blocks", "injection_blocks", "decoder_blocks"):
             if not 0 <= getattr(self, name) <= MAX_BLOCKS:
                 raise ValueError(f"{name} must be from 0 to {MAX_BLOCKS}, not {getattr(self, name)}")
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from most_sketch.config import PRESETS, ModelConfig
 from most_sketch.network.discriminator import PatchDiscriminator
-from most_sketch.network.encoder import Encoder
+from most_sketch.network.encoder import Context, Encoder
 from most_sketch.network.generator import Generator, Renderer, crop_to, pad_to_stride
 from most_sketch.network.injection import StyleInjection
 from most_sketch.network.pix2pix import UNet256
@@ -20,6 +22,23 @@ def test_any_size_is_drawn_at_its_own_size(size: tuple[int, int]) -> None:
     sketch = Generator(TINY)(torch.zeros(2, 3, *size), torch.tensor([0, 0]))
     assert sketch.shape == (2, 1, *size)
     assert sketch.abs().max() <= 1
+
+
+@pytest.mark.parametrize("size", [(16, 16), (20, 36), (250, 200), (17, 23)])
+def test_context_begins_as_nothing_and_then_reaches_far(size: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    plain, wide = Generator(TINY), Generator(replace(TINY, context_blocks=2))
+    assert not wide.load_state_dict(plain.state_dict(), strict=False).unexpected_keys
+    photo, style = torch.rand(1, 3, *size), torch.tensor([0])
+    assert torch.equal(plain(photo, style), wide(photo, style))
+    context = wide.photo_encoder.blocks[-1]
+    torch.nn.init.ones_(context.output.weight)
+    features = torch.rand(1, 8, 40, 40, requires_grad=True)
+    context(features)[0, 0, 0, 0].backward()
+    assert features.grad is not None
+    # Two blocks of two convolutions: four places of sixteen pixels, each way.
+    assert features.grad[0, :, 19, 19].any()
+    assert not features.grad[0, :, 24:, 24:].any()
 
 
 @pytest.mark.parametrize("size", [(16, 16), (250, 200), (17, 23)])
@@ -80,6 +99,7 @@ def test_injection_without_style_is_plain_instance_normalisation() -> None:
     "network",
     [
         Encoder(3, ModelConfig(channels=8, stem_channels=8)),
+        Context(8, 1),
         Renderer(ModelConfig(channels=8, stem_channels=8, injection_channels=8, skip=False)),
         PatchDiscriminator(channels=4),
         UNet256(ModelConfig(architecture="pix2pix", stem_channels=2)).eval(),
@@ -90,7 +110,14 @@ def test_gradients_do_not_depend_on_the_memory_format(network: torch.nn.Module, 
     """In float64, for what comes of rounding in float32 can be percents of a gradient."""
     torch.manual_seed(0)
     photo, features, sketch = (torch.rand(batch, channels, 32, 24, dtype=torch.float64) for channels in (3, 8, 1))
-    inputs = {Encoder: (photo,), Renderer: (features, features, photo), PatchDiscriminator: (photo, sketch, None)}
+    inputs = {
+        Encoder: (photo,),
+        Context: (features,),
+        Renderer: (features, features, photo),
+        PatchDiscriminator: (photo, sketch, None),
+    }
+    for parameter in network.parameters():  # some begin at zero
+        torch.nn.init.normal_(parameter, std=0.1)
     gradients = []
     for memory_format in (torch.contiguous_format, torch.channels_last):
         network.double().to(memory_format=memory_format).zero_grad()

@@ -8,6 +8,39 @@ from torch import Tensor, nn
 from most_sketch.config import FEATURE_STRIDE, ModelConfig
 from most_sketch.network.layers import InstanceNorm, ResidualBlock
 
+CONTEXT_STRIDE = 4
+"""Places of the features per place of their context, along each side."""
+
+
+class Context(nn.Module):
+    """Add to every place what is far around it. Features (B, C, h, w) -> the same. Beyond the paper.
+
+    Nothing is normalised, so that how light the whole picture is gets through too. The last convolution starts at
+    zero: a network that is given a context draws as it did until it has learnt to use it.
+    """
+
+    def __init__(self, channels: int, blocks: int) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(
+            nn.Sequential(
+                nn.Conv2d(channels, channels, 3, padding=1),
+                nn.ReLU(),
+                nn.Conv2d(channels, channels, 3, padding=1),
+            )
+            for _ in range(blocks)
+        )
+        self.output = nn.Conv2d(channels, channels, 1)
+        for parameter in self.output.parameters():
+            nn.init.zeros_(parameter)
+
+    def forward(self, features: Tensor) -> Tensor:
+        height, width = features.shape[-2:]
+        around = F.avg_pool2d(features, CONTEXT_STRIDE, ceil_mode=True)
+        for block in self.blocks:
+            around = around + block(around)
+        around = F.interpolate(self.output(around), scale_factor=CONTEXT_STRIDE, mode="bilinear")
+        return features + around[..., :height, :width]
+
 
 class Encoder(nn.Module):
     """Image to features at a quarter of the resolution; both encoders share this structure.
@@ -29,6 +62,8 @@ class Encoder(nn.Module):
             blocks.append(ResidualBlock(width, wider, stride=2))
             width = wider
         blocks += [ResidualBlock(width, width) for _ in range(config.encoder_blocks)]
+        if config.context_blocks:
+            blocks.append(Context(width, config.context_blocks))
         self.blocks = nn.Sequential(*blocks)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
