@@ -1,0 +1,60 @@
+"""What moves the scores: held-out sketches themselves, blurred or shifted, and drawn ones with noise.
+
+python benchmarks/score_limits.py PAIRS [--weights most-net-cufs] [--backbones DIR]
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor
+from torchvision.transforms.v2 import functional as TF
+
+from most_sketch.data import find_pairs, hold_out, read_pair
+from most_sketch.evaluation.metrics import load_metrics
+from most_sketch.images import to_tensor
+from most_sketch.sketcher import Sketcher
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pairs", type=Path)
+    parser.add_argument("--weights", default="most-net-cufs")
+    parser.add_argument("--backbones", type=Path)
+    options = parser.parse_args()
+
+    metrics = load_metrics(options.backbones, torch.device("cpu"))
+    sketcher = Sketcher.load(options.weights, "cpu")
+    chance = torch.Generator().manual_seed(0)
+    scores: dict[str, list[dict[str, float]]] = {}
+    for pair in hold_out(find_pairs(options.pairs))[1]:
+        photo, drawn = read_pair(pair)
+        truth, sketch = (_levels(picture) for picture in (drawn, sketcher.sketch(photo, align=False)))
+        pictures = {
+            "the sketch that the weights draw": sketch,
+            "  with noise of 2 grey levels": sketch + 2 * torch.randn(sketch.shape, generator=chance),
+            "  with noise of 4 grey levels": sketch + 4 * torch.randn(sketch.shape, generator=chance),
+            "the artist's, shifted by a pixel": truth.roll(1, -1),
+            "  blurred by 0.5 pixels": TF.gaussian_blur(truth, [5, 5], [0.5, 0.5]),
+            "  blurred by 0.8 pixels": TF.gaussian_blur(truth, [7, 7], [0.8, 0.8]),
+            "  blurred by 1.2 pixels": TF.gaussian_blur(truth, [9, 9], [1.2, 1.2]),
+        }
+        for name, picture in pictures.items():
+            scores.setdefault(name, []).extend(metrics.measure(picture.clamp(0, 255).round(), truth))
+    sys.stdout.write(f"{'':34}" + "".join(f"{metric:>15}" for metric in metrics.available) + "\n")
+    for name, rows in scores.items():
+        means = [sum(row[metric] for row in rows) / len(rows) for metric in metrics.available]
+        sys.stdout.write(f"{name:34}" + "".join(f"{mean:15.4f}" for mean in means) + "\n")
+
+
+def _levels(picture: Image.Image) -> Tensor:
+    """A picture as grey values 0 to 255, (1, 1, H, W)."""
+    return (to_tensor(picture.convert("L"))[None] + 1) * 127.5
+
+
+if __name__ == "__main__":
+    main()
