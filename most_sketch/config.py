@@ -22,7 +22,7 @@ FEATURE_STRIDE = 4
 class ModelConfig:
     """The shape of a MOST-Net; rides in the metadata of every weights file.
 
-    The defaults are our preset; `PRESETS` has the paper's and the baseline's.
+    The defaults are what a file that leaves a field out means; `PRESETS` has ours, the paper's and the baseline's.
     """
 
     styles: tuple[str, ...] = ("pencil",)
@@ -95,7 +95,7 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class LossWeights:
-    """The lambdas of the full objective. Paper: Eq. 16 and section IV-A."""
+    """The lambdas of the full objective. The defaults are the paper's: Eq. 16 and section IV-A."""
 
     adversarial: float = 1.0
     reconstruction: float = 200.0
@@ -131,13 +131,16 @@ class TrainConfig:
     draw with, which hold no sketch encoder, can be trained on with."""
     reseed_after: int = 200
     """Updates of its own style that a slot may go without a vote before it is started anew; 0 never."""
-    losses: LossWeights = LossWeights()
+    losses: LossWeights = LossWeights(adversarial=2, style=80, content=30)
+    """Departure: with `unit_features` these pull at the sketch within a factor of ten as hard as each other.
+    With the paper's weights, on features divided by their layer's scale, content alone is heard
+    (docs/experiments.md)."""
     perceptual_crop: int | None = None
     """Side of the random square on which the VGG losses are taken; None takes the whole frame.
     The crop's expectation is the whole frame's loss, at a fraction of the time on a CPU."""
-    unit_features: bool = False
-    """Compare only the directions of VGG features at each place, as LPIPS does: paper grain and pale hatching then
-    count as much as outlines. Beyond the paper."""
+    unit_features: bool = True
+    """Compare only the directions of VGG features at each place, as LPIPS does.
+    Departure: the faint strokes of hair and cheeks then count as much as outlines; it brings the texture."""
     discriminator_channels: int = 64
     """Width of the discriminator's first layer; the last has eight times as many."""
     shares: tuple[int, ...] = (1,)
@@ -167,7 +170,7 @@ class TrainConfig:
 
 
 PRESETS: dict[str, tuple[ModelConfig, TrainConfig]] = {
-    "ours": (ModelConfig(), TrainConfig()),
+    "ours": (ModelConfig(output_channels=8), TrainConfig()),
     # The letter of the paper, section IV-A; its thousand epochs of CUFS are about 17,000 steps.
     "paper": (
         ModelConfig(
@@ -189,6 +192,8 @@ PRESETS: dict[str, tuple[ModelConfig, TrainConfig]] = {
             decay_from=1.0,
             memory_decay=0.999,
             reseed_after=0,
+            losses=LossWeights(),
+            unit_features=False,
         ),
     ),
     # The baseline of Table II, with the losses and the optimiser of Isola et al. 2017.

@@ -164,7 +164,7 @@ def test_log_lines_after_the_last_checkpoint_are_not_kept_twice(tmp_path: Path) 
 def test_losses_are_weighted_as_eq_16_says(tmp_path: Path, backbone_file: Path) -> None:
     data = {"pencil": write_pairs(tmp_path / "data", ["a", "b"])}
     weights = LossWeights()
-    steps, _ = go(begin(tmp_path / "run", data, replace(SHORT, steps=1), str(backbone_file)))
+    steps, _ = go(begin(tmp_path / "run", data, replace(SHORT, steps=1, losses=weights), str(backbone_file)))
     terms = {
         name: steps[0][name] for name in ("adversarial", "reconstruction", "style", "content", "memory_refinement")
     }
@@ -378,6 +378,19 @@ def test_a_drawing_in_another_style_is_judged_without_photo_and_compared_with_no
         assert not seen[~own].any()
         assert scores["reconstruction"] == pytest.approx((sketch[own] - target[own]).abs().mean().item(), rel=1e-4)
         assert all(scores[name] > 0 for name in ("adversarial", "style", "content", "feature_matching"))
+
+
+def test_other_styles_are_drawn_by_their_shares() -> None:
+    config = replace(SHORT, cross_style=0.5, shares=(8,), generator_rate=0.0)
+    trainer = Trainer(replace(TINY, styles=("ink", "chalk", "wash")), config, None, CPU)
+    drawn: list[int] = []
+    judge = trainer.learning_judge
+    trainer.learning_judge = lambda *seen: drawn.extend(seen[2].tolist()) or judge(*seen)
+    for _ in range(40):
+        trainer.train_step(torch.rand(2, 3, 48, 40), torch.rand(2, 1, 48, 40), torch.tensor([1, 1]))
+    # Each step judges a real pair in style 1, then one drawing in it and one in another.
+    assert drawn.count(1) == 3 * 40
+    assert drawn.count(0) > 4 * drawn.count(2)
 
 
 @pytest.mark.parametrize(("styles", "batch_size"), [(1, 2), (2, 1)])
