@@ -148,7 +148,7 @@ class TrainConfig:
     cross_style: float = 0.0
     """Share of the drawings made in another style than their pair's, which has no sketch of that style: only the
     discriminator, without the photo, and the content loss judge them. It teaches a style with studio photos, say,
-    to draw the photos of the others. Beyond the paper."""
+    to draw the photos of the others. One of each rank's share of a batch is left. Beyond the paper."""
     hold_out: int = 10
     """Every n-th pair of each database is never trained on, but validated with; 0 trains on all."""
     flip: bool = True
