@@ -1,6 +1,8 @@
 """What moves the scores: held-out sketches themselves, blurred or shifted, and drawn ones with noise.
 
-python benchmarks/score_limits.py PAIRS [--weights most-net-cufs] [--backbones DIR]
+    python benchmarks/score_limits.py PAIRS [--weights most-net-cufs] [--backbones DIR]
+
+PAIRS are those of CUFS or in its frame; the held-out tenth of them is scored.
 """
 
 from __future__ import annotations
@@ -10,13 +12,11 @@ import sys
 from pathlib import Path
 
 import torch
-from PIL import Image
-from torch import Tensor
 from torchvision.transforms.v2 import functional as TF
 
 from most_sketch.data import find_pairs, hold_out, read_pair
 from most_sketch.evaluation.metrics import load_metrics
-from most_sketch.images import to_tensor
+from most_sketch.images import to_levels
 from most_sketch.sketcher import Sketcher
 
 
@@ -33,7 +33,7 @@ def main() -> None:
     scores: dict[str, list[dict[str, float]]] = {}
     for pair in hold_out(find_pairs(options.pairs))[1]:
         photo, drawn = read_pair(pair)
-        truth, sketch = (_levels(picture) for picture in (drawn, sketcher.sketch(photo, align=False)))
+        truth, sketch = (to_levels([picture]) for picture in (drawn, sketcher.sketch(photo, align=False)))
         pictures = {
             "the sketch that the weights draw": sketch,
             "  with noise of 2 grey levels": sketch + 2 * torch.randn(sketch.shape, generator=chance),
@@ -49,11 +49,6 @@ def main() -> None:
     for name, rows in scores.items():
         means = [sum(row[metric] for row in rows) / len(rows) for metric in metrics.available]
         sys.stdout.write(f"{name:34}" + "".join(f"{mean:15.4f}" for mean in means) + "\n")
-
-
-def _levels(picture: Image.Image) -> Tensor:
-    """A picture as grey values 0 to 255, (1, 1, H, W)."""
-    return (to_tensor(picture.convert("L"))[None] + 1) * 127.5
 
 
 if __name__ == "__main__":

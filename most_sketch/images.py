@@ -6,7 +6,7 @@ import io
 import os
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -155,6 +155,11 @@ def to_tensor(image: Image.Image) -> Tensor:
     """An RGB or L picture as (C, H, W) float32 in [-1, 1]."""
     pixels = torch.from_numpy(np.array(image, dtype=np.float32)) / 127.5 - 1
     return pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1).contiguous()
+
+
+def to_levels(pictures: Sequence[Image.Image]) -> Tensor:
+    """8-bit grey pictures of one size as (B, 1, H, W) float32, 0 to 255, as metrics take them."""
+    return torch.from_numpy(np.stack([np.asarray(picture, dtype=np.float32) for picture in pictures])[:, None])
 
 
 def to_image(picture: Tensor) -> Image.Image:

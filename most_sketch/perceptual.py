@@ -55,7 +55,12 @@ class PerceptualBackbone(nn.Module):
 
     @torch.no_grad()
     def calibrate(self, sketches: Tensor) -> None:
-        """Set each layer's scale to its mean activation on real sketches (B, 1, H, W) in [-1, 1]."""
+        """Set each layer's scale to its mean activation on real sketches (B, 1, H, W) in [-1, 1].
+
+        Unit features need none.
+        """
+        if self.unit_features:
+            return
         self.scales.fill_(1)
         self.scales.copy_(torch.stack([layer.float().mean() for layer in self(sketches)]).clamp(min=1e-6))
 

@@ -22,7 +22,7 @@ from most_sketch.data import Pair, PairSet, StyleSampler, find_pairs, hold_out, 
 from most_sketch.distribution import anywhere, average, rank, ranks, spread, wait_for_all
 from most_sketch.errors import InputError, MostSketchError, WeightsError
 from most_sketch.evaluation.metrics import Metric, fsim, l1, ssim
-from most_sketch.images import to_image, to_tensor
+from most_sketch.images import to_image, to_levels
 from most_sketch.network import AnyGenerator
 from most_sketch.network.discriminator import PatchDiscriminator
 from most_sketch.perceptual import PerceptualBackbone, load_backbone
@@ -107,7 +107,7 @@ class Trainer:
         terms = {
             "adversarial": losses.adversarial_generator(fake.float()),
             "reconstruction": losses.reconstruction(sketch[own], target[own]),
-            **self._feature_terms([layer[own] for layer in features], photo[own], target[own], style[own]),
+            **self._feature_terms(features, photo, target, style, own),
             **drawing.terms,
             **self._perceptual_terms(sketch, target, own, chance),
         }
@@ -143,13 +143,14 @@ class Trainer:
         return torch.where(crossed, drawn, style.cpu()).to(style.device)
 
     def _feature_terms(
-        self, features: Sequence[Tensor], photo: Tensor, target: Tensor, style: Tensor
+        self, features: Sequence[Tensor], photo: Tensor, target: Tensor, style: Tensor, own: Tensor
     ) -> dict[str, Tensor]:
+        """Feature matching of the sketches drawn in their `own` style (B,)."""
         if not self.config.losses.feature_matching:
             return {}
         with torch.no_grad(), self._autocast():
-            *wanted, _ = self.judge(photo, target, style)
-        ours, theirs = ([layer.float() for layer in layers] for layers in (features, wanted))
+            *wanted, _ = self.judge(photo[own], target[own], style[own])
+        ours, theirs = [layer[own].float() for layer in features], [layer.float() for layer in wanted]
         return {"feature_matching": losses.feature_matching(ours, theirs)}
 
     def _perceptual_terms(
@@ -169,11 +170,8 @@ class Trainer:
             with torch.no_grad():
                 theirs = [layer.float() for layer in self.perceive(target)]
             ours = [layer.float() for layer in self.perceive(sketch)]
-        *textures, contents = zip(ours, theirs, strict=True)
-        return {
-            "style": losses.style(*zip(*((our[own], their[own]) for our, their in textures), strict=True)),
-            "content": losses.content(*contents),
-        }
+        textures = ([layer[own] for layer in layers[:2]] for layers in (ours, theirs))
+        return {"style": losses.style(*textures), "content": losses.content(ours[2], theirs[2])}
 
     def _set_rates(self) -> None:
         """Constant learning rates, then a straight line to zero."""
@@ -237,8 +235,7 @@ class Trainer:
         """
         ours: dict[str, Tensor] = self.artist.state_dict()
         memories = [name for name in ours if name.startswith("generator.memory.")]
-        fitting = [name for name in ours.keys() & theirs.keys() if theirs[name].shape == ours[name].shape]
-        taken = [name for name in fitting if name not in memories]
+        taken = [name for name in _fitting(ours, theirs) if name not in memories]
         if not taken:
             raise WeightsError("the networks of the run to begin with have another shape in every layer")
         for name in taken:
@@ -253,9 +250,14 @@ class Trainer:
             raise WeightsError(f"a fixed memory is that of the weights begun with, which have {', '.join(styles)} only")
         self.ema.module.load_state_dict(self.artist.generator.state_dict())
         # A judge that begins anew would unlearn what the generator has learnt before it can judge it.
-        for name, tensor in self.discriminator.state_dict().items():
-            if name in their_discriminator and their_discriminator[name].shape == tensor.shape:
-                tensor.copy_(their_discriminator[name])
+        judge: dict[str, Tensor] = self.discriminator.state_dict()
+        for name in _fitting(judge, their_discriminator):
+            judge[name].copy_(their_discriminator[name])
+
+
+def _fitting(ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> list[str]:
+    """The names of tensors that both have in the same shape."""
+    return [name for name in ours.keys() & theirs.keys() if theirs[name].shape == ours[name].shape]
 
 
 @torch.no_grad()
@@ -365,7 +367,7 @@ def validate(
             if place in shown:
                 rows.append([to_image(photo), sketch, to_image(truth)])
             # Scored as it would be saved, in whole grey levels.
-            levels = [(to_tensor(picture)[None] + 1) * 127.5 for picture in (sketch, to_image(truth))]
+            levels = [to_levels([picture]) for picture in (sketch, to_image(truth))]
             for name, metric in metrics.items():
                 sums[name] += metric(*levels).item() / count
     return {f"validation_{name}": value for name, value in sums.items()}, contact_sheet(rows)

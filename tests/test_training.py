@@ -164,7 +164,7 @@ def test_log_lines_after_the_last_checkpoint_are_not_kept_twice(tmp_path: Path) 
 def test_losses_are_weighted_as_eq_16_says(tmp_path: Path, backbone_file: Path) -> None:
     data = {"pencil": write_pairs(tmp_path / "data", ["a", "b"])}
     weights = LossWeights()
-    steps, _ = go(begin(tmp_path / "run", data, replace(SHORT, steps=1, losses=weights), str(backbone_file)))
+    steps, _ = go(begin(tmp_path / "run", data, replace(SHORT, steps=1), str(backbone_file)))
     terms = {
         name: steps[0][name] for name in ("adversarial", "reconstruction", "style", "content", "memory_refinement")
     }

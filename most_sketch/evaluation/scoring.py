@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
@@ -15,7 +14,7 @@ from most_sketch.errors import InputError
 from most_sketch.evaluation.baselines import Method
 from most_sketch.evaluation.metrics import SMALLEST_SIDE, Metrics
 from most_sketch.evaluation.results import PairScore
-from most_sketch.images import to_image
+from most_sketch.images import to_image, to_levels
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ def score_pairs(
         sketches = [to_image(sketch) for sketch in method(batch, photos.to(device))]
         originals = [to_image(truth) for truth in truths]
         # The scores are those of the 8-bit pictures, which is all that anyone else can check.
-        values = metrics.measure(_grey_values(sketches).to(device), _grey_values(originals).to(device))
+        values = metrics.measure(to_levels(sketches).to(device), to_levels(originals).to(device))
         for pair, sketch, scores in zip(batch, sketches, values, strict=True):
             yield Scored(pair, sketch, PairScore(pair.database, pair.photo.stem, sketch.size, scores))
 
@@ -67,8 +66,3 @@ def _batches(pairs: Sequence[Pair], batch_size: int) -> Iterator[tuple[list[Pair
 def _stack(batch: Sequence[tuple[Pair, Tensor, Tensor]]) -> tuple[list[Pair], Tensor, Tensor]:
     pairs, photos, sketches = zip(*batch, strict=True)
     return list(pairs), torch.stack(photos), torch.stack(sketches)
-
-
-def _grey_values(pictures: Sequence[Image.Image]) -> Tensor:
-    """8-bit grey pictures of one size as (B, 1, H, W) float32, 0 to 255."""
-    return torch.from_numpy(np.stack([np.asarray(picture, dtype=np.float32) for picture in pictures])[:, None])
