@@ -33,12 +33,17 @@ def augment(
     sketch: Tensor,
     config: TrainConfig,
     generator: torch.Generator,
+    cover: Tensor | None = None,
     backgrounds: Backgrounds | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Move photo and sketch together, change the photo alone, as the config says. Returned as they came."""
+    """Move photo and sketch together, change the photo alone, as the config says. Returned as they came.
+
+    `cover` (1, H, W) in [0, 1] says where the photo is background, which `backgrounds` may then be put over.
+    """
     draw = torch.rand(6, generator=generator).tolist()
-    if backgrounds is not None and _happens(config.background, generator):
-        photo = replace_background(photo, backgrounds.piece(photo.shape[-2], photo.shape[-1], generator))
+    if cover is not None and backgrounds is not None and _happens(config.background, generator):
+        background = backgrounds.piece(photo.shape[-2], photo.shape[-1], generator)
+        photo = photo * (1 - cover) + background * cover
     both = torch.cat([photo, sketch])
     if config.flip and draw[0] < 0.5:
         both = both.flip(-1)
@@ -109,21 +114,20 @@ def compress(photo: Tensor, quality: int) -> Tensor:
     return to_tensor(Image.open(io.BytesIO(encode_image(to_image(photo), ".jpg", quality))))
 
 
-def replace_background(photo: Tensor, background: Tensor) -> Tensor:
-    """Put another background (3, H, W) behind a photo whose own is plain white; else leave it as it is.
+def plain_background(photo: Tensor) -> Tensor:
+    """Where a photo (3, H, W) is plain background, as (1, H, W) in [0, 1]: nowhere if it is not plain white.
 
     The background is what is nearly white and connected to the left, right or upper border.
     """
     white = (photo > NEAR_WHITE).all(dim=0).numpy()
     start = white.copy()
     start[1:, 1:-1] = False
-    plain = torch.from_numpy(ndimage.binary_propagation(start, mask=white))
-    if not PLAIN_SHARE[0] < plain.float().mean().item() < PLAIN_SHARE[1]:
-        return photo
+    plain = torch.from_numpy(ndimage.binary_propagation(start, mask=white)).float()[None]
+    if not PLAIN_SHARE[0] < plain.mean().item() < PLAIN_SHARE[1]:
+        return torch.zeros_like(plain)
     # Grown by a pixel and softened: the rim of the head is a mixture with white.
-    grown = F.max_pool2d(plain[None, None].float(), 3, 1, 1)
-    cover: Tensor = TF.gaussian_blur(grown, [5, 5], [1.0, 1.0])[0]
-    return photo * (1 - cover) + background * cover
+    cover: Tensor = TF.gaussian_blur(F.max_pool2d(plain, 3, 1, 1), [5, 5], [1.0, 1.0])
+    return cover
 
 
 class Backgrounds:

@@ -17,7 +17,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from most_sketch.augmentation import Backgrounds, augment
+from most_sketch.augmentation import Backgrounds, augment, plain_background
 from most_sketch.config import TrainConfig
 from most_sketch.errors import InputError
 from most_sketch.images import IMAGE_SUFFIXES, read_image, to_tensor
@@ -36,6 +36,8 @@ class Pair:
     sketch: Path
     database: str
     """The folder that holds photos/ and sketches/, relative to the set's root."""
+    mask: Path | None = None
+    """A picture that is white where the photo shows the person, where the set has one."""
 
     @property
     def name(self) -> str:
@@ -48,7 +50,8 @@ def find_pairs(root: Path) -> list[Pair]:
     Wherever at or below `root` a folder named `photos` has a sibling named `sketches`, pictures of one name
     are pairs. The names under which CUFS and CUFSF are handed out are understood too: folders `photo` and
     `sketch`, `CUHK_training_cropped_photos` and `CUHK_training_cropped_sketches`; files `f-005-01` and
-    `F2-005-01-sz1`, FERET's `00001fb010_930831` and `00001`.
+    `F2-005-01-sz1`, FERET's `00001fb010_930831` and `00001`. A folder named `masks` beside them may hold masks
+    of the photos' names.
 
     Raises `InputError` where there is no such folder, no picture in it, or a picture without its partner.
     """
@@ -99,6 +102,22 @@ def read_pair(pair: Pair) -> tuple[Image.Image, Image.Image]:
     return photo, sketch
 
 
+def load_cover(pair: Pair, photo: Tensor) -> Tensor:
+    """Where a pair's photo (3, H, W) is background, as (1, H, W) in [0, 1].
+
+    It is what the pair's mask leaves out; without one, what is plainly white. Raises `InputError` for a mask that
+    cannot be read or is of another size.
+    """
+    if pair.mask is None:
+        return plain_background(photo)
+    mask = read_image(pair.mask).convert("L")
+    if mask.size != (photo.shape[2], photo.shape[1]):
+        raise InputError(
+            f"{pair.mask}: {mask.width} x {mask.height} pixels, unlike its photo's {photo.shape[2]} x {photo.shape[1]}"
+        )
+    return (1 - to_tensor(mask)) / 2
+
+
 class PairSet(Dataset[Sample]):
     """The pairs of several styles, decoded once and kept in memory as bytes, augmented anew each time.
 
@@ -111,7 +130,7 @@ class PairSet(Dataset[Sample]):
     ) -> None:
         self.config = config
         self.backgrounds = backgrounds
-        self.pictures = [[_as_bytes(load_pair(pair)) for pair in pairs] for pairs in styles]
+        self.pictures = [[_as_bytes(pair) for pair in pairs] for pairs in styles]
         self.size = self.pictures[0][0].shape[-2:]
         for pairs, pictures in zip(styles, self.pictures, strict=True):
             for pair, picture in zip(pairs, pictures, strict=True):
@@ -125,18 +144,21 @@ class PairSet(Dataset[Sample]):
         style, place, seed = item
         picture = self.pictures[style][place].float() / 127.5 - 1
         generator = torch.Generator().manual_seed(seed)
-        photo, sketch = augment(picture[:3], picture[3:], self.config, generator, self.backgrounds)
+        cover = (picture[4:] + 1) / 2
+        photo, sketch = augment(picture[:3], picture[3:4], self.config, generator, cover, self.backgrounds)
         return photo, sketch, style
 
     def sketches(self, count: int) -> Tensor:
         """Some sketches of every style, (B, 1, H, W) in [-1, 1], at most `count` of each."""
-        pictures = [picture[3:] for style in self.pictures for picture in style[:count]]
+        pictures = [picture[3:4] for style in self.pictures for picture in style[:count]]
         return torch.stack(pictures).float() / 127.5 - 1
 
 
-def _as_bytes(pair: tuple[Tensor, Tensor]) -> Tensor:
-    """Photo and sketch in one (4, H, W) uint8 tensor."""
-    return ((torch.cat(pair) + 1) * 127.5).round().to(torch.uint8)
+def _as_bytes(pair: Pair) -> Tensor:
+    """Photo, sketch and where the photo is background in one (5, H, W) uint8 tensor."""
+    photo, sketch = load_pair(pair)
+    cover = load_cover(pair, photo) * 2 - 1
+    return ((torch.cat([photo, sketch, cover]) + 1) * 127.5).round().to(torch.uint8)
 
 
 class StyleSampler(Sampler[list[tuple[int, int, int]]]):
@@ -219,7 +241,9 @@ def _match(photos: Path, sketches: Path, database: str) -> list[Pair]:
     if alone:
         more = f" and {len(alone) - 5} more" if len(alone) > 5 else ""
         raise InputError(f"without a partner of the same name: {', '.join(alone[:5])}{more}")
-    return [Pair(photo_of[key], sketch_of[key], database) for key in sorted(photo_of)]
+    masks = photos.parent / "masks"
+    mask_of = _pictures(masks, str) if masks.is_dir() else {}
+    return [Pair(photo_of[key], sketch_of[key], database, mask_of.get(photo_of[key].stem)) for key in sorted(photo_of)]
 
 
 def _pictures(folder: Path, key_of: Callable[[str], str]) -> dict[str, Path]:

@@ -32,7 +32,7 @@ class RunRecord:
     perceptual: str
     """Backbone of the style and content losses, see `perceptual.load_backbone`."""
     backgrounds: Path | None = None
-    """Folder of pictures that go behind photos with a plain background."""
+    """Folder of pictures that go behind photos with a plain background or a mask."""
     init: str | None = None
     """Folder of the run, or weights as `weights.find_weights` takes them, whose networks it began with."""
 

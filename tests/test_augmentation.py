@@ -10,7 +10,7 @@ import torch
 from drawn_pairs import draw_pair, write_pairs
 from PIL import Image
 
-from most_sketch.augmentation import Backgrounds, augment, cast_shadow, compress, replace_background, turn
+from most_sketch.augmentation import Backgrounds, augment, cast_shadow, compress, plain_background, turn
 from most_sketch.config import TrainConfig
 from most_sketch.data import PairSet, find_pairs
 from most_sketch.errors import InputError
@@ -78,17 +78,27 @@ def test_compression_leaves_a_similar_photo_of_the_same_range() -> None:
     assert poor.abs().max() <= 1
 
 
-def test_another_background_reaches_the_face_and_no_further() -> None:
+def test_plain_background_reaches_the_face_and_no_further() -> None:
     photo, _ = face()
-    red = torch.tensor([0.5, -1.0, -1.0])[:, None, None].expand_as(photo)
-    changed = replace_background(photo, red)
-    torch.testing.assert_close(changed[:, 0, 0], red[:, 0, 0])
-    torch.testing.assert_close(changed[:, 30:70, 30:50], photo[:, 30:70, 30:50])
+    cover = plain_background(photo)
+    assert cover[0, 0, 0] > 0.999
+    assert (cover[:, 30:70, 30:50] == 0).all()
 
 
 def test_a_photo_without_plain_background_keeps_its_own() -> None:
     photo = torch.rand(3, 40, 40) - 1
-    assert torch.equal(replace_background(photo, torch.zeros_like(photo)), photo)
+    assert (plain_background(photo) == 0).all()
+
+
+def test_another_background_comes_where_the_cover_says(tmp_path: Path) -> None:
+    Image.new("RGB", (200, 200), "navy").save(tmp_path / "wall.png")
+    photo, sketch = face()
+    cover = torch.zeros(1, 96, 80)
+    cover[:, :, 40:] = 1
+    changed, same = augment(photo, sketch, replace(PLAIN, background=1), chance(), cover, Backgrounds(tmp_path))
+    assert torch.equal(changed[:, :, :40], photo[:, :, :40])
+    assert (changed[:2, :, 40:] < -0.999).all()
+    assert torch.equal(same, sketch)
 
 
 def test_pieces_of_backgrounds_have_the_size_asked_for(tmp_path: Path) -> None:
@@ -109,8 +119,8 @@ def test_all_at_once_stay_in_range_and_are_reproducible(tmp_path: Path) -> None:
     config = TrainConfig(rotate=5, zoom=0.1, background=1, shadow=1, blur=1, noise=1, jpeg=1)
     photo, sketch = face()
     for seed in range(5):
-        first = augment(photo, sketch, config, chance(seed), backgrounds)
-        again = augment(photo, sketch, config, chance(seed), backgrounds)
+        first = augment(photo, sketch, config, chance(seed), plain_background(photo), backgrounds)
+        again = augment(photo, sketch, config, chance(seed), plain_background(photo), backgrounds)
         assert all(torch.equal(one, other) for one, other in zip(first, again, strict=True))
         assert first[0].abs().max() <= 1.001
         assert first[1].abs().max() <= 1.001
@@ -122,7 +132,9 @@ def test_the_shares_are_those_of_the_config(tmp_path: Path) -> None:
     backgrounds = Backgrounds(tmp_path)
     photo, sketch = face()
     corners = [
-        augment(photo, sketch, replace(PLAIN, background=0.3), chance(seed), backgrounds)[0][0, 0, 0].item()
+        augment(photo, sketch, replace(PLAIN, background=0.3), chance(seed), plain_background(photo), backgrounds)[0][
+            0, 0, 0
+        ].item()
         for seed in range(200)
     ]
     assert 40 < sum(corner < 0 for corner in corners) < 80
@@ -138,3 +150,20 @@ def test_a_set_puts_backgrounds_behind_its_photos_only(tmp_path: Path) -> None:
     untouched, same, _ = PairSet([pairs], config)[0, 0, 1]
     assert torch.equal(sketch, same)
     assert photo[0, 0, 0] < -0.9 < untouched[0, 0, 0]
+
+
+def test_a_mask_says_what_is_background(tmp_path: Path) -> None:
+    write_pairs(tmp_path / "data", ["a", "b"], (80, 96))
+    (tmp_path / "walls").mkdir()
+    Image.new("RGB", (200, 200), "navy").save(tmp_path / "walls" / "wall.png")
+    masks = tmp_path / "data" / "masks"
+    masks.mkdir()
+    Image.new("L", (80, 96), 255).save(masks / "a.png")
+    pairs = find_pairs(tmp_path / "data")
+    assert [pair.mask for pair in pairs] == [masks / "a.png", None]
+    data = PairSet([pairs], replace(PLAIN, background=1), Backgrounds(tmp_path / "walls"))
+    masked, plain = (data[0, place, 1][0] for place in (0, 1))
+    assert plain[0, 0, 0] < -0.9 < masked[0, 0, 0]
+    Image.new("L", (40, 48), 255).save(masks / "a.png")
+    with pytest.raises(InputError, match=r"a\.png: 40 x 48 pixels, unlike its photo's 80 x 96"):
+        PairSet([pairs], PLAIN)

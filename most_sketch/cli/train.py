@@ -59,7 +59,7 @@ def train_command(
     ] = None,
     backgrounds: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Pictures to put behind photos whose own background is plain white."),
+        typer.Option(metavar="DIR", help="Pictures to put behind photos that are plain white there or have a mask."),
     ] = None,
     init: Annotated[
         str | None,
