@@ -83,9 +83,9 @@ def main() -> None:
             if backbone:
                 backbone.calibrate(data.sketches(CALIBRATION_SKETCHES))
             seconds, totals = [], []
-            for photo, target, style in batches:
+            for batch in batches:
                 start = time.perf_counter()
-                totals.append(trainer.train_step(photo, target, style)["total"])
+                totals.append(trainer.train_step(*batch)["total"])
                 seconds.append(time.perf_counter() - start)
         losses, median = torch.tensor(totals), statistics.median(seconds[WARM_UP:])
         if variant is VARIANTS[0]:

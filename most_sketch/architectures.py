@@ -47,25 +47,29 @@ class MostNetTraining(nn.Module):
         # In a tuple, for a module would be registered and saved twice.
         self._parts = tuple(wrap(part) for part in parts)
 
-    def forward(self, photo: Tensor, target: Tensor, style: Tensor, drawn: Tensor, chance: torch.Generator) -> Drawing:
+    def forward(
+        self, photo: Tensor, target: Tensor, style: Tensor, drawn: Tensor, matte: Tensor, chance: torch.Generator
+    ) -> Drawing:
         """photo (B, 3, H, W) and target (B, 1, H, W) in [-1, 1], style (B,) of the target and style `drawn` (B,) to
-        draw in, mostly the same; `chance` places reseeded slots."""
+        draw in, mostly the same; matte (B, 1, H, W) in [0, 1] of the photo; `chance` places reseeded slots."""
         encode_photo, encode_sketch, _ = self._parts
         memory, config = self.generator.memory, self.config
         features, stem = encode_photo(pad_to_stride(photo).contiguous(memory_format=torch.channels_last))
+        logits = self.generator.matte(features) if self.generator.matte else None
+        terms = {} if logits is None else {"matte": losses.matte(logits, pad_to_stride(matte))}
         if config.fixed_memory:
-            return Drawing(self._render(features, drawn, stem, target))
+            return Drawing(self._render(features, drawn, stem, logits, target), terms)
         sketch_features, _ = encode_sketch(pad_to_stride(target).contiguous(memory_format=torch.channels_last))
         reseeded = memory.update(features, sketch_features, style, config.memory_decay, chance, config.reseed_after)
-        sketch = self._render(features, drawn, stem, target)
+        sketch = self._render(features, drawn, stem, logits, target)
         refinement = losses.memory_refinement(features, sketch_features, memory, style)
         slots_used, disagreement = memory.usage(features, sketch_features, style)
         figures = {"slots_used": slots_used, "disagreement": disagreement, "reseeded": reseeded}
-        return Drawing(sketch, {"memory_refinement": refinement}, figures)
+        return Drawing(sketch, {"memory_refinement": refinement, **terms}, figures)
 
-    def _render(self, features: Tensor, style: Tensor, stem: Tensor, target: Tensor) -> Tensor:
+    def _render(self, features: Tensor, style: Tensor, stem: Tensor, matte: Tensor | None, target: Tensor) -> Tensor:
         style_map = self.generator.memory.read(features, style).to(features.dtype)
-        sketch: Tensor = self._parts[-1](features, style_map, stem)
+        sketch: Tensor = self._parts[-1](features, style_map, stem, matte)
         return crop_to(sketch, *target.shape[-2:]).float()
 
 
@@ -87,6 +91,7 @@ class Pix2PixTraining(nn.Module):
         target: Tensor,  # noqa: ARG002
         style: Tensor,
         drawn: Tensor,  # noqa: ARG002
+        matte: Tensor,  # noqa: ARG002
         chance: torch.Generator,
     ) -> Drawing:
         """photo (B, 3, H, W) in [-1, 1], style (B,); the target is not looked at, `chance` seeds the dropout."""

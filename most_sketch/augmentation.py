@@ -31,33 +31,34 @@ KEPT_BACKGROUNDS = 256
 def augment(
     photo: Tensor,
     sketch: Tensor,
+    matte: Tensor,
     config: TrainConfig,
     generator: torch.Generator,
-    cover: Tensor | None = None,
     backgrounds: Backgrounds | None = None,
-) -> tuple[Tensor, Tensor]:
-    """Move photo and sketch together, change the photo alone, as the config says. Returned as they came.
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Move all three together, change the photo alone, as the config says. Returned as they came.
 
-    `cover` (1, H, W) in [0, 1] says where the photo is background, which `backgrounds` may then be put over.
+    `matte` (1, H, W) in [0, 1] says where the photo shows the person; `backgrounds` may be put elsewhere.
     """
     draw = torch.rand(6, generator=generator).tolist()
-    if cover is not None and backgrounds is not None and _happens(config.background, generator):
+    if backgrounds is not None and _happens(config.background, generator):
         background = backgrounds.piece(photo.shape[-2], photo.shape[-1], generator)
-        photo = photo * (1 - cover) + background * cover
-    both = torch.cat([photo, sketch])
+        photo = photo * matte + background * (1 - matte)
+    pictures = torch.cat([photo, matte, sketch])
     if config.flip and draw[0] < 0.5:
-        both = both.flip(-1)
+        pictures = pictures.flip(-1)
     if config.shift:
-        height, width = both.shape[1:]
+        height, width = pictures.shape[1:]
         across, down = (int(draw[i] * (2 * config.shift + 1)) for i in (1, 2))
-        padded = F.pad(both[None], (config.shift,) * 4, mode="replicate")[0]
-        both = padded[:, down : down + height, across : across + width]
-    photo, sketch = both[:3], both[3:]
+        padded = F.pad(pictures[None], (config.shift,) * 4, mode="replicate")[0]
+        pictures = padded[:, down : down + height, across : across + width]
+    photo, sketch = pictures[:4], pictures[4:]
     if config.rotate or config.zoom:
         degrees, larger = (
             (2 * torch.rand(2, generator=generator) - 1) * torch.tensor([config.rotate, config.zoom])
         ).tolist()
         photo, sketch = turn(photo, sketch, degrees, 1 + larger)
+    photo, matte = photo[:3], photo[3:]
     photo = change_tone(photo, config.tone, draw[3:]) if config.tone else photo
     if _happens(config.shadow, generator):
         photo = cast_shadow(photo, *torch.rand(3, generator=generator).tolist())
@@ -69,7 +70,7 @@ def augment(
         photo = (photo + strength * torch.randn(photo.shape, generator=generator)).clamp(-1, 1)
     if _happens(config.jpeg, generator):
         photo = compress(photo, int(torch.randint(20, 81, (), generator=generator)))
-    return photo, sketch
+    return photo, sketch, matte
 
 
 def _happens(share: float, generator: torch.Generator) -> bool:
@@ -114,8 +115,8 @@ def compress(photo: Tensor, quality: int) -> Tensor:
     return to_tensor(Image.open(io.BytesIO(encode_image(to_image(photo), ".jpg", quality))))
 
 
-def plain_background(photo: Tensor) -> Tensor:
-    """Where a photo (3, H, W) is plain background, as (1, H, W) in [0, 1]: nowhere if it is not plain white.
+def matte_of_studio_photo(photo: Tensor) -> Tensor:
+    """Where a photo (3, H, W) shows the person, as (1, H, W) in [0, 1]: everywhere unless it is on plain white.
 
     The background is what is nearly white and connected to the left, right or upper border.
     """
@@ -124,10 +125,10 @@ def plain_background(photo: Tensor) -> Tensor:
     start[1:, 1:-1] = False
     plain = torch.from_numpy(ndimage.binary_propagation(start, mask=white)).float()[None]
     if not PLAIN_SHARE[0] < plain.mean().item() < PLAIN_SHARE[1]:
-        return torch.zeros_like(plain)
+        return torch.ones_like(plain)
     # Grown by a pixel and softened: the rim of the head is a mixture with white.
-    cover: Tensor = TF.gaussian_blur(F.max_pool2d(plain, 3, 1, 1), [5, 5], [1.0, 1.0])
-    return cover
+    background: Tensor = TF.gaussian_blur(F.max_pool2d(plain, 3, 1, 1), [5, 5], [1.0, 1.0])
+    return 1 - background
 
 
 class Backgrounds:

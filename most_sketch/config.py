@@ -42,6 +42,8 @@ class ModelConfig:
     context_blocks: int = 0
     """Residual blocks of each encoder at a sixteenth of the resolution, which see nearly the whole picture: hair or a
     dark background is a question of what is around it. Beyond the paper. They begin as adding nothing."""
+    matting: bool = False
+    """Tell the person from the background, learnt from masks, and draw the person only. Beyond the paper."""
     slots: int = 256
     """Key-value pairs K in each style's memory."""
     temperature: float = 0.05
@@ -104,6 +106,8 @@ class LossWeights:
     memory_refinement: float = 10.0
     feature_matching: float = 0.0
     """Of the discriminator's features. Beyond the paper."""
+    matte: float = 20.0
+    """Of person and background, where the network tells them apart (`matting`). Beyond the paper."""
 
 
 @dataclass(frozen=True)

@@ -17,15 +17,18 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from most_sketch.augmentation import Backgrounds, augment, plain_background
+from most_sketch.augmentation import Backgrounds, augment, matte_of_studio_photo
 from most_sketch.config import TrainConfig
 from most_sketch.errors import InputError
 from most_sketch.images import IMAGE_SUFFIXES, read_image, to_tensor
 
 VALIDATION_EVERY = 10
+UNSURE = 128
+"""A matte that never falls below this, of 255, knows of no background."""
 
-Sample = tuple[Tensor, Tensor, int]
-"""Photo (3, H, W) and sketch (1, H, W), both in [-1, 1], and the index of the style."""
+Sample = tuple[Tensor, Tensor, int, Tensor]
+"""Photo (3, H, W) and sketch (1, H, W), both in [-1, 1], the index of the style, and the matte (1, H, W) in [0, 1],
+which is 1 where the photo shows the person."""
 
 
 @dataclass(frozen=True)
@@ -102,20 +105,20 @@ def read_pair(pair: Pair) -> tuple[Image.Image, Image.Image]:
     return photo, sketch
 
 
-def load_cover(pair: Pair, photo: Tensor) -> Tensor:
-    """Where a pair's photo (3, H, W) is background, as (1, H, W) in [0, 1].
+def load_matte(pair: Pair, photo: Tensor) -> Tensor:
+    """Where a pair's photo (3, H, W) shows the person, as (1, H, W) in [0, 1].
 
-    It is what the pair's mask leaves out; without one, what is plainly white. Raises `InputError` for a mask that
-    cannot be read or is of another size.
+    It is the pair's mask, else what is not plain white around; everywhere if that is not to be told. Raises
+    `InputError` for a mask that cannot be read or is of another size.
     """
     if pair.mask is None:
-        return plain_background(photo)
+        return matte_of_studio_photo(photo)
     mask = read_image(pair.mask).convert("L")
     if mask.size != (photo.shape[2], photo.shape[1]):
         raise InputError(
             f"{pair.mask}: {mask.width} x {mask.height} pixels, unlike its photo's {photo.shape[2]} x {photo.shape[1]}"
         )
-    return (1 - to_tensor(mask)) / 2
+    return (to_tensor(mask) + 1) / 2
 
 
 class PairSet(Dataset[Sample]):
@@ -144,9 +147,15 @@ class PairSet(Dataset[Sample]):
         style, place, seed = item
         picture = self.pictures[style][place].float() / 127.5 - 1
         generator = torch.Generator().manual_seed(seed)
-        cover = (picture[4:] + 1) / 2
-        photo, sketch = augment(picture[:3], picture[3:4], self.config, generator, cover, self.backgrounds)
-        return photo, sketch, style
+        photo, sketch, matte = augment(
+            picture[:3], picture[3:4], (picture[4:] + 1) / 2, self.config, generator, self.backgrounds
+        )
+        return photo, sketch, style, matte
+
+    @property
+    def has_mattes(self) -> bool:
+        """Is it known of any photo where it shows the person?"""
+        return any(picture[4].min() < UNSURE for style in self.pictures for picture in style)
 
     def sketches(self, count: int) -> Tensor:
         """Some sketches of every style, (B, 1, H, W) in [-1, 1], at most `count` of each."""
@@ -155,10 +164,10 @@ class PairSet(Dataset[Sample]):
 
 
 def _as_bytes(pair: Pair) -> Tensor:
-    """Photo, sketch and where the photo is background in one (5, H, W) uint8 tensor."""
+    """Photo, sketch and matte in one (5, H, W) uint8 tensor."""
     photo, sketch = load_pair(pair)
-    cover = load_cover(pair, photo) * 2 - 1
-    return ((torch.cat([photo, sketch, cover]) + 1) * 127.5).round().to(torch.uint8)
+    matte = load_matte(pair, photo) * 2 - 1
+    return ((torch.cat([photo, sketch, matte]) + 1) * 127.5).round().to(torch.uint8)
 
 
 class StyleSampler(Sampler[list[tuple[int, int, int]]]):

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from most_sketch.config import FEATURE_STRIDE
 from most_sketch.network.memory import Memory, assignment, to_slots
 
 
@@ -60,3 +61,14 @@ def memory_refinement(photo_features: Tensor, sketch_features: Tensor, memory: M
         keys = assignment(to_slots(photo_features), memory.keys[style_index], memory.temperature)
         values = assignment(to_slots(sketch_features), memory.values[style_index], memory.temperature)
         return (keys - values).abs().sum(dim=-1).mean()
+
+
+def matte(logits: Tensor, wanted: Tensor) -> Tensor:
+    """Cross-entropy of person and background. Logits (B, 1, h, w), wanted (B, 1, H, W): 1 where the person is.
+
+    Where nothing is known of a photo its matte is 1 everywhere, and it does not count.
+    """
+    wanted = F.avg_pool2d(wanted, FEATURE_STRIDE)
+    known = (wanted.amin(dim=(1, 2, 3)) < 0.5).float()[:, None, None, None].expand_as(wanted)
+    every = F.binary_cross_entropy_with_logits(logits.float(), wanted, reduction="none")
+    return (every * known).sum() / known.sum().clamp(min=1)

@@ -80,10 +80,11 @@ class Trainer:
         self.learning_artist, self.learning_judge = spread(self.artist), spread(self.judge)
         self.perceive = wrap(backbone) if backbone else None
 
-    def train_step(self, photo: Tensor, target: Tensor, style: Tensor) -> Scores:
-        """One step of both players on a batch: photo (B, 3, H, W), target (B, 1, H, W) in [-1, 1], style (B,)."""
+    def train_step(self, photo: Tensor, target: Tensor, style: Tensor, matte: Tensor) -> Scores:
+        """One step of both players on a batch: photo (B, 3, H, W), target (B, 1, H, W) in [-1, 1], style (B,), matte
+        (B, 1, H, W) in [0, 1] of the photo."""
         config, device = self.config, self.execution.device
-        photo, target, style = (tensor.to(device, non_blocking=True) for tensor in (photo, target, style))
+        photo, target, style, matte = (tensor.to(device, non_blocking=True) for tensor in (photo, target, style, matte))
         self._set_rates()
 
         chance = torch.Generator().manual_seed(seed_of(config.seed, 3, self.step))
@@ -92,7 +93,7 @@ class Trainer:
         # A judge that sees the photo would tell by it alone that no artist of this style drew that person.
         seen = photo * own[:, None, None, None]
         with self._autocast():
-            drawing = self.learning_artist(photo, target, style, drawn, chance)
+            drawing = self.learning_artist(photo, target, style, drawn, matte, chance)
             sketch = drawing.sketch
             real = self.learning_judge(seen, target, style)[-1]
             fake = self.learning_judge(seen, sketch.detach(), drawn)[-1]
@@ -293,6 +294,8 @@ def train(
         raise InputError(f"a batch of {config.batch_size} cannot be shared evenly by {ranks()} ranks")
     first = rank() == 0
     dataset = PairSet(pairs, config, Backgrounds(record.backgrounds) if record.backgrounds else None)
+    if record.model.matting and not dataset.has_mattes:
+        raise InputError("matting is learnt from masks: no photo has one, nor a plain white background")
     backbone = load_backbone(record.perceptual, config.unit_features)
     trainer = Trainer(record.model, config, backbone, execution)
     sampler = StyleSampler([len(style) for style in pairs], config, rank=rank(), ranks=ranks())
@@ -315,8 +318,8 @@ def train(
 
     validation: Scores = {}
     sampler.start = trainer.step
-    for photo, target, style in DataLoader(dataset, batch_sampler=sampler):
-        scores = trainer.train_step(photo, target, style)
+    for batch in DataLoader(dataset, batch_sampler=sampler):
+        scores = trainer.train_step(*batch)
         if first:
             report(trainer.step, scores)
         stopping = anywhere(stopped(), execution.device)

@@ -10,7 +10,7 @@ import torch
 from drawn_pairs import draw_pair, write_pairs
 from PIL import Image
 
-from most_sketch.augmentation import Backgrounds, augment, cast_shadow, compress, plain_background, turn
+from most_sketch.augmentation import Backgrounds, augment, cast_shadow, compress, matte_of_studio_photo, turn
 from most_sketch.config import TrainConfig
 from most_sketch.data import PairSet, find_pairs
 from most_sketch.errors import InputError
@@ -23,26 +23,25 @@ def chance(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def face() -> tuple[torch.Tensor, torch.Tensor]:
-    """A made-up face on white, (3, 96, 80), and its sketch."""
+def face() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """A made-up face on white, (3, 96, 80), its sketch and its matte."""
     photo, sketch = draw_pair(3, (80, 96))
-    return to_tensor(photo), to_tensor(sketch)
+    return to_tensor(photo), to_tensor(sketch), matte_of_studio_photo(to_tensor(photo))
 
 
-def test_flip_and_shift_move_photo_and_sketch_together() -> None:
+def test_flip_and_shift_move_photo_sketch_and_matte_together() -> None:
     across = torch.linspace(-1, 1, 30).expand(1, 40, 30)
     for seed in range(20):
-        photo, sketch = augment(
-            across.expand(3, -1, -1), across, TrainConfig(tone=0), torch.Generator().manual_seed(seed)
-        )
+        photo, sketch, matte = augment(across.expand(3, -1, -1), across, across, TrainConfig(tone=0), chance(seed))
         assert torch.equal(photo[:1], sketch)
+        assert torch.equal(matte, sketch)
         assert (photo[0, 0, 0] > 0) == (photo[0, 0, 0] > photo[0, 0, -1])
 
 
 def test_tone_changes_the_photo_only_and_stays_in_range() -> None:
     photo, sketch = torch.rand(3, 8, 8) * 2 - 1, torch.rand(1, 8, 8) * 2 - 1
     config = TrainConfig(flip=False, shift=0, tone=0.3)
-    toned, same = augment(photo, sketch, config, torch.Generator().manual_seed(0))
+    toned, same, _ = augment(photo, sketch, torch.ones(1, 8, 8), config, chance())
     assert torch.equal(sketch, same)
     assert not torch.allclose(toned, photo, atol=0.01)
     assert toned.abs().max() <= 1
@@ -72,30 +71,29 @@ def test_a_shadow_darkens_one_side_and_never_brightens() -> None:
 
 
 def test_compression_leaves_a_similar_photo_of_the_same_range() -> None:
-    photo, _ = face()
+    photo, *_ = face()
     poor, good = compress(photo, 20), compress(photo, 95)
     assert 0 < (good - photo).abs().mean() < (poor - photo).abs().mean() < 0.1
     assert poor.abs().max() <= 1
 
 
-def test_plain_background_reaches_the_face_and_no_further() -> None:
-    photo, _ = face()
-    cover = plain_background(photo)
-    assert cover[0, 0, 0] > 0.999
-    assert (cover[:, 30:70, 30:50] == 0).all()
+def test_a_studio_photos_matte_is_the_face() -> None:
+    _, _, matte = face()
+    assert matte[0, 0, 0] < 0.001
+    assert (matte[:, 30:70, 30:50] == 1).all()
 
 
-def test_a_photo_without_plain_background_keeps_its_own() -> None:
+def test_without_plain_background_the_matte_is_everywhere() -> None:
     photo = torch.rand(3, 40, 40) - 1
-    assert (plain_background(photo) == 0).all()
+    assert (matte_of_studio_photo(photo) == 1).all()
 
 
-def test_another_background_comes_where_the_cover_says(tmp_path: Path) -> None:
+def test_another_background_comes_where_the_matte_says(tmp_path: Path) -> None:
     Image.new("RGB", (200, 200), "navy").save(tmp_path / "wall.png")
-    photo, sketch = face()
-    cover = torch.zeros(1, 96, 80)
-    cover[:, :, 40:] = 1
-    changed, same = augment(photo, sketch, replace(PLAIN, background=1), chance(), cover, Backgrounds(tmp_path))
+    photo, sketch, _ = face()
+    matte = torch.ones(1, 96, 80)
+    matte[:, :, 40:] = 0
+    changed, same, _ = augment(photo, sketch, matte, replace(PLAIN, background=1), chance(), Backgrounds(tmp_path))
     assert torch.equal(changed[:, :, :40], photo[:, :, :40])
     assert (changed[:2, :, 40:] < -0.999).all()
     assert torch.equal(same, sketch)
@@ -113,14 +111,22 @@ def test_pieces_of_backgrounds_have_the_size_asked_for(tmp_path: Path) -> None:
         Backgrounds(tmp_path / "empty")
 
 
+def test_the_matte_turns_with_the_photo() -> None:
+    photo, sketch, matte = face()
+    photo[:] = matte
+    turned, _, matte = augment(photo, sketch, matte, replace(PLAIN, rotate=20, zoom=0.2), chance())
+    torch.testing.assert_close(turned[:1], matte)
+    assert not torch.equal(matte, face()[2])
+
+
 def test_all_at_once_stay_in_range_and_are_reproducible(tmp_path: Path) -> None:
     Image.new("RGB", (200, 200), "navy").save(tmp_path / "wall.png")
     backgrounds = Backgrounds(tmp_path)
     config = TrainConfig(rotate=5, zoom=0.1, background=1, shadow=1, blur=1, noise=1, jpeg=1)
-    photo, sketch = face()
+    photo, sketch, matte = face()
     for seed in range(5):
-        first = augment(photo, sketch, config, chance(seed), plain_background(photo), backgrounds)
-        again = augment(photo, sketch, config, chance(seed), plain_background(photo), backgrounds)
+        first = augment(photo, sketch, matte, config, chance(seed), backgrounds)
+        again = augment(photo, sketch, matte, config, chance(seed), backgrounds)
         assert all(torch.equal(one, other) for one, other in zip(first, again, strict=True))
         assert first[0].abs().max() <= 1.001
         assert first[1].abs().max() <= 1.001
@@ -130,12 +136,10 @@ def test_all_at_once_stay_in_range_and_are_reproducible(tmp_path: Path) -> None:
 def test_the_shares_are_those_of_the_config(tmp_path: Path) -> None:
     Image.new("RGB", (200, 200), "navy").save(tmp_path / "wall.png")
     backgrounds = Backgrounds(tmp_path)
-    photo, sketch = face()
+    photo, sketch, matte = face()
+    config = replace(PLAIN, background=0.3)
     corners = [
-        augment(photo, sketch, replace(PLAIN, background=0.3), chance(seed), plain_background(photo), backgrounds)[0][
-            0, 0, 0
-        ].item()
-        for seed in range(200)
+        augment(photo, sketch, matte, config, chance(seed), backgrounds)[0][0, 0, 0].item() for seed in range(200)
     ]
     assert 40 < sum(corner < 0 for corner in corners) < 80
 
@@ -146,8 +150,8 @@ def test_a_set_puts_backgrounds_behind_its_photos_only(tmp_path: Path) -> None:
     Image.new("RGB", (200, 200), "navy").save(tmp_path / "walls" / "wall.png")
     pairs = find_pairs(tmp_path / "data")
     config = replace(PLAIN, background=1)
-    photo, sketch, _ = PairSet([pairs], config, Backgrounds(tmp_path / "walls"))[0, 0, 1]
-    untouched, same, _ = PairSet([pairs], config)[0, 0, 1]
+    photo, sketch, *_ = PairSet([pairs], config, Backgrounds(tmp_path / "walls"))[0, 0, 1]
+    untouched, same, *_ = PairSet([pairs], config)[0, 0, 1]
     assert torch.equal(sketch, same)
     assert photo[0, 0, 0] < -0.9 < untouched[0, 0, 0]
 

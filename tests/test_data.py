@@ -89,11 +89,12 @@ def test_sizes_that_differ_within_a_pair_or_a_set_are_named(tmp_path: Path) -> N
 
 def test_without_augmentation_a_sample_is_the_pair_itself(tmp_path: Path) -> None:
     (pair,) = find_pairs(write_pairs(tmp_path, ["anna"]))
-    photo, sketch, style = PairSet([[pair]], PLAIN)[0, 0, 1]
+    photo, sketch, style, matte = PairSet([[pair]], PLAIN)[0, 0, 1]
     original = load_pair(pair)
     torch.testing.assert_close(photo, original[0], atol=1e-5, rtol=0)
     torch.testing.assert_close(sketch, original[1], atol=1e-5, rtol=0)
     assert style == 0
+    assert matte.shape == sketch.shape
     assert photo.shape == (3, SIZE[1], SIZE[0])
 
 

@@ -34,6 +34,15 @@ def test_style_sums_the_layers_means_and_content_is_one_layer() -> None:
     assert losses.content(ours[1], theirs[1]).item() == 4
 
 
+def test_the_matte_is_compared_place_by_place_where_it_is_known() -> None:
+    logits = torch.tensor([2.0, -1.0]).expand(2, 1, 1, 2)
+    wanted = torch.ones(2, 1, 4, 8)
+    wanted[0, :, :, 4:] = 0
+    of_the_first = (math.log1p(math.exp(-2)) + math.log1p(math.exp(-1))) / 2
+    assert losses.matte(logits, wanted).item() == pytest.approx(of_the_first)
+    assert losses.matte(logits, torch.ones(2, 1, 4, 8)).item() == 0
+
+
 def test_memory_refinement_is_zero_in_agreement_and_two_at_odds() -> None:
     memory = Memory(1, 4, 4, temperature=0.01, aligned_start=False)
     memory.keys.copy_(torch.eye(4)[None])

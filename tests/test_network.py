@@ -71,6 +71,15 @@ def test_features_are_at_a_quarter_whatever_the_stem(stem_stride: int, skip: boo
     assert Generator(config)(torch.zeros(1, 3, 32, 48), torch.tensor([0])).shape == (1, 1, 32, 48)
 
 
+def test_what_the_matte_leaves_out_is_not_drawn() -> None:
+    config = ModelConfig(channels=8, stem_channels=8, slots=4, injection_channels=4, matting=True)
+    generator, style = Generator(config), torch.tensor([0])
+    photo, other = torch.rand(2, 1, 3, 32, 32) * 2 - 1
+    assert not torch.allclose(generator(photo, style), generator(other, style), atol=1e-3)
+    torch.nn.init.constant_(generator.matte.output.bias, -50)
+    torch.testing.assert_close(generator(photo, style), generator(other, style))
+
+
 def test_paper_preset_has_the_papers_shapes() -> None:
     config, _ = PRESETS["paper"]
     with torch.device("meta"):

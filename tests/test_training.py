@@ -56,6 +56,17 @@ def go(run: Run, stop_after: int | None = None, execution: Execution = CPU) -> t
     return steps, final
 
 
+def noise(*styles: int) -> tuple[torch.Tensor, ...]:
+    """A batch of these styles with nothing in it: photo, target, style, matte."""
+    count = len(styles)
+    return (
+        torch.rand(count, 3, 48, 40),
+        torch.rand(count, 1, 48, 40),
+        torch.tensor(styles),
+        torch.ones(count, 1, 48, 40),
+    )
+
+
 @pytest.fixture(scope="module")
 def backbone_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A VGG-16 with random weights, in the form that `--perceptual PATH` takes."""
@@ -179,7 +190,7 @@ def test_gradients_reach_both_encoders_and_never_the_backbone(backbone_file: Pat
     trainer = Trainer(TINY, SHORT, backbone, CPU)
     before = {name: value.clone() for name, value in trainer.artist.named_parameters()}
     frozen = [parameter.clone() for parameter in backbone.parameters()]
-    trainer.train_step(torch.rand(2, 3, 48, 40), torch.rand(2, 1, 48, 40), torch.tensor([0, 0]))
+    trainer.train_step(*noise(0, 0))
     moved = {name for name, value in trainer.artist.named_parameters() if not torch.equal(value, before[name])}
     assert moved == before.keys()
     assert any(name.startswith("sketch_encoder.") for name in moved)
@@ -210,7 +221,7 @@ def test_unit_features_are_compared_as_lpips_compares_them(backbone_file: Path) 
 
 def test_a_step_in_bfloat16_keeps_the_memory_in_float32() -> None:
     trainer = Trainer(TINY, SHORT, None, replace(CPU, precision=torch.bfloat16))
-    scores = trainer.train_step(torch.rand(2, 3, 48, 40), torch.rand(2, 1, 48, 40), torch.tensor([0, 0]))
+    scores = trainer.train_step(*noise(0, 0))
     memory_keys = trainer.artist.get_buffer("generator.memory.keys")
     assert memory_keys.dtype == torch.float32
     assert 0 < scores["total"] < 1e4
@@ -219,7 +230,7 @@ def test_a_step_in_bfloat16_keeps_the_memory_in_float32() -> None:
 def test_a_loss_that_is_not_finite_ends_the_run_with_advice() -> None:
     trainer = Trainer(TINY, SHORT, None, CPU)
     with pytest.raises(MostSketchError, match="no longer finite at step 1; resume"):
-        trainer.train_step(torch.full((1, 3, 48, 40), torch.nan), torch.rand(1, 1, 48, 40), torch.tensor([0]))
+        trainer.train_step(torch.full((1, 3, 48, 40), torch.nan), *noise(0)[1:])
 
 
 def test_a_run_is_never_overwritten_and_a_missing_one_not_resumed(tmp_path: Path) -> None:
@@ -358,6 +369,36 @@ def test_feature_matching_is_a_term_of_the_loss(tmp_path: Path) -> None:
     assert steps[0]["total"] == pytest.approx(weighted, rel=1e-4)
 
 
+def test_it_learns_to_tell_the_person_from_the_background() -> None:
+    trainer = Trainer(replace(TINY, matting=True), replace(SHORT, steps=40, generator_rate=2e-3), None, CPU)
+    photo, target, style, matte = noise(0, 0)
+    matte[:, :, :, :20] = 0
+    photo[:, :, :, :20] -= 1
+    scores = [trainer.train_step(photo, target, style, matte) for _ in range(40)]
+    assert scores[0]["matte"] > 1
+    assert scores[-1]["matte"] < 0.2
+    assert scores[0]["total"] > LossWeights().matte * scores[0]["matte"]
+
+
+def test_what_is_drawn_teaches_the_matte_nothing() -> None:
+    trainer = Trainer(replace(TINY, matting=True), SHORT, None, CPU)
+    network = trainer.artist.generator.matte
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    # These photos are the person all over, so far as is known.
+    assert trainer.train_step(*noise(0, 0))["matte"] == 0
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+def test_matting_without_a_mask_to_learn_it_from_is_refused(tmp_path: Path) -> None:
+    write_pairs(tmp_path / "ink", ["a", "b"])
+    for path in (tmp_path / "ink" / "photos").iterdir():
+        Image.new("RGB", Image.open(path).size, "navy").save(path)
+    run = Run(tmp_path / "run")
+    run.begin(RunRecord(replace(TINY, styles=("ink",), matting=True), SHORT, {"ink": tmp_path / "ink"}, "none"))
+    with pytest.raises(InputError, match="learnt from masks"):
+        go(run)
+
+
 def test_a_drawing_in_another_style_is_judged_without_photo_and_compared_with_no_sketch(backbone_file: Path) -> None:
     config = replace(SHORT, cross_style=0.5, generator_rate=0.0, losses=LossWeights(feature_matching=1))
     trainer = Trainer(replace(TINY, styles=("ink", "chalk", "wash")), config, load_backbone(str(backbone_file)), CPU)
@@ -368,7 +409,7 @@ def test_a_drawing_in_another_style_is_judged_without_photo_and_compared_with_no
     style = torch.tensor([0, 1])
     for _ in range(8):
         judged.clear()
-        scores = trainer.train_step(photo, target, style)
+        scores = trainer.train_step(photo, target, style, torch.ones_like(target))
         (_, _, real_style), (seen, sketch, drawn) = judged
         assert torch.equal(real_style, style)
         # Half of a batch of two is exactly one.
@@ -387,7 +428,7 @@ def test_other_styles_are_drawn_by_their_shares() -> None:
     judge = trainer.learning_judge
     trainer.learning_judge = lambda *seen: drawn.extend(seen[2].tolist()) or judge(*seen)
     for _ in range(40):
-        trainer.train_step(torch.rand(2, 3, 48, 40), torch.rand(2, 1, 48, 40), torch.tensor([1, 1]))
+        trainer.train_step(*noise(1, 1))
     # Each step judges a real pair in style 1, then one drawing in it and one in another.
     assert drawn.count(1) == 3 * 40
     assert drawn.count(0) > 4 * drawn.count(2)

@@ -10,6 +10,7 @@ from most_sketch.config import FEATURE_STRIDE, ModelConfig
 from most_sketch.network.encoder import Encoder
 from most_sketch.network.injection import StyleInjectionBlock
 from most_sketch.network.layers import ResidualBlock, UpsamplingBlock
+from most_sketch.network.matte import Matte, cut_out
 from most_sketch.network.memory import Memory
 
 
@@ -64,7 +65,8 @@ class Decoder(nn.Module):
 class Renderer(nn.Module):
     """Style injection and decoder: all of the network that comes after the memory.
 
-    photo features (B, c, h, w), style map (B, c, h, w), photo stem -> sketch (B, 1, H, W) in [-1, 1].
+    photo features (B, c, h, w), style map (B, c, h, w), photo stem -> sketch (B, 1, H, W) in [-1, 1]. Where the
+    network has a matte, its logits (B, 1, h, w) cut the person out of all three.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -74,7 +76,9 @@ class Renderer(nn.Module):
         )
         self.decoder = Decoder(config)
 
-    def forward(self, features: Tensor, style_map: Tensor, stem: Tensor) -> Tensor:
+    def forward(self, features: Tensor, style_map: Tensor, stem: Tensor, matte: Tensor | None = None) -> Tensor:
+        if matte is not None:
+            features, style_map, stem = cut_out(matte, features, style_map, stem)
         for block in self.injection:
             features = block(features, style_map)
         sketch: Tensor = self.decoder(features, stem)
@@ -94,6 +98,7 @@ class Generator(nn.Module):
         self.memory = Memory(
             len(config.styles), config.slots, config.channels, config.temperature, config.aligned_start
         )
+        self.matte = Matte(config.channels) if config.matting else None
         self.renderer = Renderer(config)
 
     def forward(self, photo: Tensor, style: Tensor) -> Tensor:
@@ -101,4 +106,5 @@ class Generator(nn.Module):
         height, width = photo.shape[-2:]
         features, stem = self.photo_encoder(pad_to_stride(photo))
         style_map = self.memory.read(features, style).to(features.dtype)
-        return crop_to(self.renderer(features, style_map, stem), height, width)
+        matte = self.matte(features) if self.matte else None
+        return crop_to(self.renderer(features, style_map, stem, matte), height, width)

@@ -1,0 +1,34 @@
+"""Tell the person from the background, so that only the person is drawn. Beyond the paper."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+ALL_PERSON = 4.0
+"""Logit everywhere before anything is learnt: the whole picture is drawn, as without a matte."""
+
+
+class Matte(nn.Module):
+    """How sure every place shows the person. Photo features (B, C, h, w) -> logits (B, 1, h, w)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.hidden = nn.Conv2d(channels, channels // 2, 3, padding=1)
+        self.output = nn.Conv2d(channels // 2, 1, 1)
+        nn.init.zeros_(self.output.weight)
+        nn.init.constant_(self.output.get_parameter("bias"), ALL_PERSON)
+
+    def forward(self, features: Tensor) -> Tensor:
+        logits: Tensor = self.output(F.relu(self.hidden(features)))
+        return logits
+
+
+def cut_out(logits: Tensor, *features: Tensor) -> list[Tensor]:
+    """Features without what they say of the background: each (B, C, k h, k w) times the matte.
+
+    Logits (B, 1, h, w). What is drawn does not teach the matte, which would let through whatever the sketches show.
+    """
+    matte = torch.sigmoid(logits.detach())
+    return [each * F.interpolate(matte, each.shape[-2:], mode="bilinear") for each in features]
