@@ -93,11 +93,11 @@ class Run:
         except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
             raise WeightsError(f"{self.record_file}: damaged ({error})") from error
 
-    def save(self, state: Mapping[str, Any], generator: AnyGenerator) -> None:
-        """Write the training state and the weights to draw with."""
+    def save(self, state: Mapping[str, Any], generator: AnyGenerator, hold_out: int) -> None:
+        """Write the training state and the weights to draw with, which remember what was held out."""
         with atomic_write(self.state_file) as file:
             torch.save(dict(state), file)
-        save_weights(self.weights_file, generator, torch.float16)
+        save_weights(self.weights_file, generator, torch.float16, hold_out)
 
     def load_state(self) -> dict[str, Any] | None:
         """The last saved training state, or None before the first. Raises `WeightsError` if damaged."""

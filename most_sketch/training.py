@@ -336,7 +336,7 @@ def train(
             run.save_sheet(trainer.step, sheet)
             report(trainer.step, validation)
         if last or trainer.step % execution.save_every == 0 or stopping:
-            run.save(trainer.state(), trainer.averaged)
+            run.save(trainer.state(), trainer.averaged, config.hold_out)
         if stopping:
             return {}
     return validation

@@ -17,7 +17,7 @@ from most_sketch.images import atomic_write
 from most_sketch.manifest import Entry, check, read_manifest
 from most_sketch.network import AnyGenerator, build_generator
 from most_sketch.packaged import weights_folder
-from most_sketch.weights_header import CONFIG_KEY, open_weights
+from most_sketch.weights_header import CONFIG_KEY, HOLD_OUT, open_weights, read_header
 
 DEFAULT_WEIGHTS = "most-net"
 BENCHMARK_WEIGHTS = "most-net-cufs"
@@ -26,14 +26,23 @@ TRAINING_ONLY = ("memory.started", "memory.idle")
 """Buffers that matter while the memory is being updated; a released file leaves them out."""
 
 
-def save_weights(path: Path, generator: AnyGenerator, dtype: torch.dtype = torch.float32) -> None:
-    """Write a generator, its config in the metadata, atomically. The memory stays float32 whatever the dtype."""
+def save_weights(
+    path: Path, generator: AnyGenerator, dtype: torch.dtype = torch.float32, hold_out: int | None = None
+) -> None:
+    """Write a generator, its config in the metadata, atomically. The memory stays float32 whatever the dtype.
+
+    `hold_out` is that of its training, where it was trained.
+    """
     tensors = {
         name: tensor.contiguous() if name.startswith("memory.") else tensor.to(dtype).contiguous()
         for name, tensor in generator.state_dict().items()
         if name not in TRAINING_ONLY
     }
-    metadata = {CONFIG_KEY: json.dumps(to_dict(generator.config))}
+    values = to_dict(generator.config)
+    if hold_out is not None:
+        values[HOLD_OUT] = hold_out
+    # In one entry: the library writes several in a random order, and equal weights are to be equal files.
+    metadata = {CONFIG_KEY: json.dumps(values)}
     with atomic_write(path) as file:
         file.write(save(tensors, metadata))
 
@@ -64,6 +73,11 @@ def load_weights(name_or_path: str | Path = DEFAULT_WEIGHTS, *, offline: bool = 
         state |= _training_state(config)
     generator.load_state_dict(state, assign=True)
     return generator.eval().requires_grad_(False)
+
+
+def held_out(name_or_path: str | Path, *, offline: bool = False) -> int | None:
+    """The `TrainConfig.hold_out` that weights were trained with, None if they do not say. Raises `WeightsError`."""
+    return read_header(find_weights(name_or_path, Hub(offline=offline))).hold_out
 
 
 def find_weights(name_or_path: str | Path, hub: Hub | None = None) -> Path:

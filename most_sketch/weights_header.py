@@ -22,6 +22,9 @@ from most_sketch.errors import WeightsError
 CONFIG_KEY = "most_sketch_model"
 """Where the metadata of a weights file holds its `ModelConfig`, as JSON."""
 
+HOLD_OUT = "hold_out"
+"""What may be beside that: which pairs the training held out, `TrainConfig.hold_out`."""
+
 MAX_FILE = 1 << 31
 """Bytes of the largest file that is read or downloaded; the paper's network in float32 has 60 million."""
 
@@ -37,6 +40,8 @@ class Header:
     """The network that a file describes and the tensors that it says to hold."""
 
     config: ModelConfig
+    hold_out: int | None
+    """Every n-th pair of each database was held out of the training, 0: none was; None if that is not known."""
     shapes: dict[str, tuple[int, ...]]
     dtypes: frozenset[str]
     size: int
@@ -88,7 +93,7 @@ def _parse(path: Path, file: IO[bytes]) -> Header:
         dtypes = frozenset(str(tensor["dtype"]) for tensor in header.values())
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise WeightsError(f"{path}: not a safetensors file that can be read ({_brief(error)})") from error
-    return Header(_config(path, metadata), shapes, dtypes, status.st_size)
+    return Header(*_config(path, metadata), shapes, dtypes, status.st_size)
 
 
 def _shape(tensor: dict[str, Any], body: int) -> tuple[int, ...]:
@@ -107,12 +112,17 @@ def _shape(tensor: dict[str, Any], body: int) -> tuple[int, ...]:
     return tuple(shape)
 
 
-def _config(path: Path, metadata: Any) -> ModelConfig:
+def _config(path: Path, metadata: Any) -> tuple[ModelConfig, int | None]:
     text = metadata.get(CONFIG_KEY) if isinstance(metadata, dict) else None
     if not isinstance(text, str):
         raise WeightsError(f"{path}: not weights of most-sketch (no {CONFIG_KEY} in its metadata)")
     try:
-        return from_dict(ModelConfig, _load_json(text))
+        values = _load_json(text)
+        hold_out = values.pop(HOLD_OUT, None)
+        # Not `isinstance`: true is an int as well.
+        if hold_out is not None and (type(hold_out) is not int or hold_out < 0):
+            raise ValueError(f"{HOLD_OUT} is no number from 0 up")
+        return from_dict(ModelConfig, values), hold_out
     except (ValueError, RecursionError, WeightsError) as error:
         raise WeightsError(f"{path}: {CONFIG_KEY} in its metadata cannot be used ({_brief(error)})") from error
 

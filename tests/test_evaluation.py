@@ -192,6 +192,18 @@ def test_nearest_takes_the_sketch_of_the_most_similar_other_photo(run_eval: Eval
         assert np.array_equal(sketch, a)
 
 
+@pytest.mark.parametrize(("hold_out", "warned"), [(0, True), (10, False), (None, False)])
+def test_weights_that_have_seen_the_held_out_pairs_are_told_of(
+    run_eval: Eval, pairs: Path, tmp_path: Path, hold_out: int | None, warned: bool
+) -> None:
+    file = tmp_path / "all.safetensors"
+    save_weights(file, Generator(TINY), hold_out=hold_out)
+    told = json.loads(run_eval("--data", pairs, "--weights", file, "--split", "validation", "--json"))
+    assert told["seen"] == warned
+    everything = json.loads(run_eval("--data", pairs, "--weights", file, "--json"))
+    assert not everything["seen"]
+
+
 def test_nearest_looks_in_the_training_part_or_in_a_given_gallery(run_eval: Eval, pairs: Path, tmp_path: Path) -> None:
     training, validation = hold_out(find_pairs(pairs))
     run_eval("--data", pairs, "--predictions", "nearest", "--split", "validation", "--save", tmp_path / "own")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from most_sketch.data import find_pairs
 from most_sketch.evaluation.charts import Bar, bar_chart, strip_chart
 from most_sketch.evaluation.report import Case, render_report
 from most_sketch.evaluation.results import Evaluation, PairScore
+from most_sketch.evaluation.table import notes
 
 MISSING = {"lpips_alex": "needs torchvision's AlexNet", "lpips_vgg": "needs torchvision's VGG-16"}
 VOID = {"meta", "img", "rect", "circle", "line"}
@@ -142,3 +144,8 @@ def test_figures_that_cannot_be_compared_say_so() -> None:
     assert "Not comparable" in Evaluation("m", "fs2k", "all", (score,), {}).comparability
     test_half = tuple(evaluation().scores[0] for _ in range(338))
     assert "other pairs" not in Evaluation("m", "cufs", "all", test_half, {}).comparability
+
+
+def test_a_line_warns_of_weights_that_have_seen_the_pairs() -> None:
+    assert not any("seen these pairs" in line for line in notes(evaluation()))
+    assert any("seen these pairs" in line for line in notes(replace(evaluation(), seen=True)))

@@ -37,6 +37,13 @@ def with_metadata(file: Path, metadata: dict[str, str]) -> Path:
     return file
 
 
+@pytest.mark.parametrize("value", ["10", -1, 1.5, True, [10]])
+def test_a_wrong_number_of_held_out_pairs_is_refused(file: Path, value: object) -> None:
+    with_metadata(file, {CONFIG_KEY: json.dumps(to_dict(TINY) | {"hold_out": value})})
+    with pytest.raises(WeightsError, match="hold_out is no number"):
+        load_weights(file)
+
+
 def test_a_file_rebuilds_the_network_and_its_drawing(tmp_path: Path) -> None:
     torch.manual_seed(0)
     generator = Generator(TINY).eval()

@@ -95,7 +95,7 @@ def eval_command(
         typer.echo(json.dumps(summaries if runs else summaries[0], indent=2, ensure_ascii=False))
     else:
         _show(comparison_table(evaluations) if runs else method_table(evaluations[0]))
-    for line in notes(evaluations[0]):
+    for line in dict.fromkeys(line for evaluation in evaluations for line in notes(evaluation)):
         say(line)
 
 

@@ -51,6 +51,8 @@ def info_command(name: Name, as_json: AsJson = False) -> None:
     if name in (manifest := read_manifest()):
         facts |= {key: value for key, value in asdict(manifest[name]).items() if key not in facts}
     facts |= {"styles": header.config.styles, "parameters": header.parameters, "types": sorted(header.dtypes)}
+    if header.hold_out is not None:
+        facts["hold_out"] = header.hold_out
     if as_json:
         typer.echo(json.dumps(facts | {"config": to_dict(header.config)}))
         return

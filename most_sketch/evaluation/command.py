@@ -20,7 +20,7 @@ from most_sketch.evaluation.report import Case, render_report
 from most_sketch.evaluation.results import Evaluation, PairScore, to_csv
 from most_sketch.evaluation.scoring import draw_one, score_pairs
 from most_sketch.images import write_bytes
-from most_sketch.weights import BENCHMARK_WEIGHTS
+from most_sketch.weights import BENCHMARK_WEIGHTS, held_out
 
 DEFAULT_DATA = Path("cufs")
 SPLITS = ("all", "validation")
@@ -70,8 +70,8 @@ def evaluate(
     root, device = find_data(config.data), resolve_device(config.device)
     known = find_pairs(root)
     pairs, rest = _split(known, config.split)
+    chosen = weights or BENCHMARK_WEIGHTS
     if predictions is None:
-        chosen = weights or BENCHMARK_WEIGHTS
         name, method = names_of_weights([chosen])[0], network(chosen, config.style, device, config.offline)
     elif predictions in BASELINES:
         name, method = baseline(predictions, find_pairs(config.gallery) if config.gallery else rest)
@@ -80,7 +80,8 @@ def evaluate(
     _check(outputs)
     metrics = load_metrics(config.backbones, device)
     scores = _run(pairs, method, metrics, device, config.batch_size, outputs.save, watch)
-    evaluation = Evaluation(name, root.resolve().name, config.split, scores, metrics.missing)
+    seen = predictions is None and _seen(chosen, config)
+    evaluation = Evaluation(name, root.resolve().name, config.split, scores, metrics.missing, seen)
     if outputs.csv:
         write_bytes(outputs.csv, to_csv(evaluation).encode())
     if outputs.report:
@@ -95,11 +96,17 @@ def compare(config: EvalConfig, runs: Sequence[str], watch: Watch) -> list[Evalu
     methods = [network(run, config.style, device, config.offline) for run in runs]
     metrics = load_metrics(config.backbones, device)
     evaluations = []
-    for number, (name, method) in enumerate(zip(names_of_weights(runs), methods, strict=True)):
+    for number, (run, name, method) in enumerate(zip(runs, names_of_weights(runs), methods, strict=True)):
         part = partial(_watch_part, watch, number, len(runs))
         scores = _run(pairs, method, metrics, device, config.batch_size, None, part)
-        evaluations.append(Evaluation(name, root.resolve().name, config.split, scores, metrics.missing))
+        seen = _seen(run, config)
+        evaluations.append(Evaluation(name, root.resolve().name, config.split, scores, metrics.missing, seen))
     return evaluations
+
+
+def _seen(weights: str, config: EvalConfig) -> bool:
+    """Are the held-out pairs scored with weights whose training held none out?"""
+    return config.split == "validation" and held_out(weights, offline=config.offline) == 0
 
 
 def _watch_part(watch: Watch, number: int, parts: int, done: int, total: int) -> None:

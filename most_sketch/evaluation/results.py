@@ -39,6 +39,8 @@ class Evaluation:
     scores: tuple[PairScore, ...]
     missing: Mapping[str, str]
     """Key of a column that could not be computed -> how to get it."""
+    seen: bool = False
+    """Were these the held-out pairs, and the weights trained without holding any out?"""
 
     @property
     def databases(self) -> list[str]:
@@ -114,6 +116,7 @@ def summary(evaluation: Evaluation) -> dict[str, Any]:
             for database in evaluation.databases
         },
         "missing": dict(evaluation.missing),
+        "seen": evaluation.seen,
         "published": {
             "set": evaluation.published_set,
             "note": evaluation.comparability,

@@ -57,6 +57,11 @@ def notes(evaluation: Evaluation) -> list[str]:
     """The lines under a table: what is missing and how to get it, and how far to trust the comparison."""
     titles = {column.key: column.title for column in COLUMNS}
     lines = [f"n/a: {titles[key]} {remedy}" for key, remedy in evaluation.missing.items()]
+    if evaluation.seen:
+        lines.append(
+            f"{evaluation.method} was trained with no pair held out: if on this set, it has seen these pairs, and "
+            "their scores say nothing about other photos."
+        )
     return [*lines, evaluation.comparability]
 
 
