@@ -30,7 +30,8 @@ class Entry:
     sha256: str
     licence: str
     figures: dict[str, float]
-    """Scores, as `most-sketch eval` gives them."""
+    """Scores of held-out pairs, as `most-sketch eval` gives them. Weights trained on all pairs have those of the run
+    before, which held some out."""
     repository: str
     """Where on the Hub the same file is, as `hub.HUB_FILE`."""
     revision: str

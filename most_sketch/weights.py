@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -73,6 +74,24 @@ def load_weights(name_or_path: str | Path = DEFAULT_WEIGHTS, *, offline: bool = 
         state |= _training_state(config)
     generator.load_state_dict(state, assign=True)
     return generator.eval().requires_grad_(False)
+
+
+def average_weights(names_or_paths: Sequence[str | Path]) -> AnyGenerator:
+    """A generator with the mean weights of several of one config, given as `load_weights` takes them.
+
+    Of one training at different times, or gone on with from one start: others do not lie near enough to each
+    other. Raises `WeightsError` for different configs. Reference: Izmailov et al. 2018; Wortsman et al. 2022.
+    """
+    generators = [load_weights(name) for name in names_or_paths]
+    first = generators[0]
+    for name, generator in zip(names_or_paths, generators, strict=True):
+        if generator.config != first.config:
+            raise WeightsError(f"{name}: not the same network as {names_or_paths[0]}; only such can be averaged")
+    states = [generator.state_dict() for generator in generators]
+    for name, tensor in first.state_dict().items():
+        if tensor.is_floating_point():
+            tensor.copy_(torch.stack([state[name] for state in states]).mean(dim=0))
+    return first
 
 
 def held_out(name_or_path: str | Path, *, offline: bool = False) -> int | None:

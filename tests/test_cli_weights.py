@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,39 @@ def test_a_pinned_revision_that_was_moved_is_not_used(server: HubServer, shelf: 
     server.add(REPOSITORY, {"weights.safetensors": (tmp_path / "other.safetensors").read_bytes()}, "v1")
     with pytest.raises(WeightsError, match="is not the file that"):
         load_weights("tiny")
+
+
+def test_the_mean_of_weights_lies_between_them(tmp_path: Path, command: Command) -> None:
+    a, b, mean = (tmp_path / f"{name}.safetensors" for name in ("a", "b", "mean"))
+    for file, hold_out in ((a, 10), (b, 10)):
+        save_weights(file, Generator(TINY), hold_out=hold_out)
+    answer = command("weights", "average", a, b, b, b, "-o", mean)
+    assert (answer.code, answer.err) == (0, "")
+    ours, one, other = (load_weights(file).state_dict() for file in (mean, a, b))
+    for name, tensor in ours.items():
+        if tensor.is_floating_point():
+            torch.testing.assert_close(tensor, one[name] / 4 + other[name] * 3 / 4, atol=2e-3, rtol=0)
+    assert json.loads(command("weights", "info", mean, "--json").out)["hold_out"] == 10
+
+
+def test_the_mean_has_seen_what_one_of_them_has(tmp_path: Path, command: Command) -> None:
+    a, b, mean = (tmp_path / f"{name}.safetensors" for name in ("a", "b", "mean"))
+    save_weights(a, Generator(TINY), hold_out=10)
+    save_weights(b, Generator(TINY), hold_out=0)
+    assert command("weights", "average", a, b, "-o", mean).code == 0
+    assert json.loads(command("weights", "info", mean, "--json").out)["hold_out"] == 0
+
+
+def test_only_equal_networks_are_averaged(tmp_path: Path, command: Command) -> None:
+    save_weights(tmp_path / "a.safetensors", Generator(TINY))
+    save_weights(tmp_path / "b.safetensors", Generator(replace(TINY, slots=TINY.slots + 1)))
+    for names, problem in ((["a"], "name two or more"), (["a", "b"], "not the same network")):
+        files = [tmp_path / f"{name}.safetensors" for name in names]
+        answer = command("weights", "average", *files, "-o", tmp_path / "mean.safetensors")
+        assert answer.code == 1
+        assert problem in answer.err
+        assert answer.err.count("\n") == 1
+    assert not (tmp_path / "mean.safetensors").exists()
 
 
 @pytest.fixture

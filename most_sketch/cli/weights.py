@@ -61,6 +61,30 @@ def info_command(name: Name, as_json: AsJson = False) -> None:
         typer.echo(f"{key}: {_text(value)}")
 
 
+@weights_app.command("average")
+def average_command(
+    names: Annotated[
+        list[str], typer.Argument(metavar="NAME NAME...", help=f"{NAME_HELP} One named twice counts twice.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Where the mean is written.")],
+) -> None:
+    """The mean of weights of one training at different times: smoother than each."""
+    from torch import float16
+
+    from most_sketch.weights import average_weights, held_out, save_weights
+
+    if len(names) < 2:
+        raise WeightsError("one file has no mean; name two or more")
+    if output.is_dir():
+        raise WeightsError(f"{output}: is a folder, not a file")
+    generator = average_weights(names)
+    parts = {held_out(name) for name in names}
+    # What one of them has seen, the mean has seen.
+    hold_out = None if None in parts else parts.pop() if len(parts) == 1 else 0
+    save_weights(output, generator, float16, hold_out)
+    typer.echo(output)
+
+
 @weights_app.command("pull")
 def pull_command(name: Name) -> None:
     """Download weights, or a newer state of them, to use them offline; print where they are."""
