@@ -98,12 +98,17 @@ def test_the_mean_of_weights_lies_between_them(tmp_path: Path, command: Command)
     assert json.loads(command("weights", "info", mean, "--json").out)["hold_out"] == 10
 
 
-def test_the_mean_has_seen_what_one_of_them_has(tmp_path: Path, command: Command) -> None:
+@pytest.mark.parametrize(
+    ("one", "other", "together"), [(10, 0, 0), (None, 0, 0), (10, 5, 0), (10, None, None), (None, None, None)]
+)
+def test_the_mean_has_seen_what_one_of_them_has(
+    tmp_path: Path, command: Command, one: int | None, other: int | None, together: int | None
+) -> None:
     a, b, mean = (tmp_path / f"{name}.safetensors" for name in ("a", "b", "mean"))
-    save_weights(a, Generator(TINY), hold_out=10)
-    save_weights(b, Generator(TINY), hold_out=0)
+    save_weights(a, Generator(TINY), hold_out=one)
+    save_weights(b, Generator(TINY), hold_out=other)
     assert command("weights", "average", a, b, "-o", mean).code == 0
-    assert json.loads(command("weights", "info", mean, "--json").out)["hold_out"] == 0
+    assert json.loads(command("weights", "info", mean, "--json").out).get("hold_out") == together
 
 
 def test_only_equal_networks_are_averaged(tmp_path: Path, command: Command) -> None:

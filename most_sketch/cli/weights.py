@@ -80,8 +80,8 @@ def average_command(
     generator = average_weights(names)
     parts = {held_out(name) for name in names}
     # What one of them has seen, the mean has seen.
-    hold_out = None if None in parts else parts.pop() if len(parts) == 1 else 0
-    save_weights(output, generator, float16, hold_out)
+    together = parts.pop() if len(parts) == 1 else 0 if 0 in parts or None not in parts else None
+    save_weights(output, generator, float16, together)
     typer.echo(output)
 
 
