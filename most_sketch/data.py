@@ -54,7 +54,7 @@ def find_pairs(root: Path) -> list[Pair]:
     are pairs. The names under which CUFS and CUFSF are handed out are understood too: folders `photo` and
     `sketch`, `CUHK_training_cropped_photos` and `CUHK_training_cropped_sketches`; files `f-005-01` and
     `F2-005-01-sz1`, FERET's `00001fb010_930831` and `00001`. A folder named `masks` beside them may hold masks
-    of the photos' names.
+    of photos, by the photos' names.
 
     Raises `InputError` where there is no such folder, no picture in it, or a picture without its partner.
     """
@@ -241,17 +241,19 @@ def _sketches_beside(photos: Path) -> Path | None:
 
 
 def _match(photos: Path, sketches: Path, database: str) -> list[Pair]:
-    """Pairs of equal names, else of equal subjects. Raises `InputError` with the names that stay alone."""
+    """Pairs of equal names, else of equal subjects, and the photos' masks. Raises `InputError` with the names that
+    stay alone."""
     photo_of, sketch_of = _pictures(photos, str.lower), _pictures(sketches, str.lower)
     if photo_of.keys() != sketch_of.keys():
         photo_of, sketch_of = _pictures(photos, _subject), _pictures(sketches, _subject)
+    masks = photos.parent / "masks"
+    mask_of = _pictures(masks, str) if masks.is_dir() else {}
     alone = [str(photo_of[key]) for key in sorted(photo_of.keys() - sketch_of.keys())]
     alone += [str(sketch_of[key]) for key in sorted(sketch_of.keys() - photo_of.keys())]
+    alone += [str(mask_of[stem]) for stem in sorted(mask_of.keys() - {path.stem for path in photo_of.values()})]
     if alone:
         more = f" and {len(alone) - 5} more" if len(alone) > 5 else ""
         raise InputError(f"without a partner of the same name: {', '.join(alone[:5])}{more}")
-    masks = photos.parent / "masks"
-    mask_of = _pictures(masks, str) if masks.is_dir() else {}
     return [Pair(photo_of[key], sketch_of[key], database, mask_of.get(photo_of[key].stem)) for key in sorted(photo_of)]
 
 

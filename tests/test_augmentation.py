@@ -169,5 +169,8 @@ def test_a_mask_says_what_is_background(tmp_path: Path) -> None:
     masked, plain = (data[0, place, 1][0] for place in (0, 1))
     assert plain[0, 0, 0] < -0.9 < masked[0, 0, 0]
     Image.new("L", (40, 48), 255).save(masks / "a.png")
+    (masks / "c.png").write_bytes((masks / "a.png").read_bytes())
+    with pytest.raises(InputError, match=r"without a partner.*c\.png"):
+        find_pairs(tmp_path / "data")
     with pytest.raises(InputError, match=r"a\.png: 40 x 48 pixels, unlike its photo's 80 x 96"):
         PairSet([pairs], PLAIN)

@@ -78,9 +78,12 @@ def average_command(
     if output.is_dir():
         raise WeightsError(f"{output}: is a folder, not a file")
     generator = average_weights(names)
-    parts = {held_out(name) for name in names}
     # What one of them has seen, the mean has seen.
-    together = parts.pop() if len(parts) == 1 else 0 if 0 in parts or None not in parts else None
+    parts = {held_out(name) for name in names}
+    if len(parts) == 1:
+        (together,) = parts
+    else:
+        together = None if None in parts and 0 not in parts else 0
     save_weights(output, generator, float16, together)
     typer.echo(output)
 
