@@ -1,8 +1,8 @@
 """What moves the scores: held-out sketches themselves, blurred or shifted, and drawn ones with noise.
 
-    python benchmarks/score_limits.py PAIRS [--weights most-net-cufs] [--backbones DIR]
+    python benchmarks/score_limits.py PAIRS [--weights most-net] [--backbones DIR]
 
-PAIRS are those of CUFS or in its frame; the held-out tenth of them is scored.
+PAIRS are those of CUFS or in its frame; the held-out tenth of them is scored, which the weights must not have seen.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from most_sketch.sketcher import Sketcher
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pairs", type=Path)
-    parser.add_argument("--weights", default="most-net-cufs")
+    parser.add_argument("--weights", default="most-net")
     parser.add_argument("--backbones", type=Path)
     options = parser.parse_args()
 
