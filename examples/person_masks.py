@@ -14,7 +14,7 @@ MediaPipe's selfie segmentation (Apache 2.0) finds the people; 0.10.21 is the la
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +39,7 @@ def people(paths: list[Path]) -> Iterator[tuple[Path, Image.Image, np.ndarray]]:
 
 def write_masks(root: Path) -> None:
     """Write a mask for each photo of a paired set."""
-    for path, _, person in people(pictures(folder for folder in root.rglob("photos"))):
+    for path, _, person in people(pictures(root.rglob("photos"))):
         target = path.parent.parent / "masks" / f"{path.stem}.png"
         target.parent.mkdir(exist_ok=True)
         Image.fromarray((person * 255).round().astype(np.uint8)).save(target)
@@ -53,7 +53,7 @@ def cut_backgrounds(photos: Path, destination: Path) -> None:
             photo.crop(box).save(destination / f"{path.stem}.png")
 
 
-def pictures(folders: Iterator[Path] | list[Path]) -> list[Path]:
+def pictures(folders: Iterable[Path]) -> list[Path]:
     """The pictures of several folders in order of their names."""
     return sorted(path for folder in folders for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
 

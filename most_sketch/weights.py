@@ -82,12 +82,12 @@ def average_weights(names_or_paths: Sequence[str | Path]) -> AnyGenerator:
     Of one training at different times, or gone on with from one start: others do not lie near enough to each
     other. Raises `WeightsError` for different configs. Reference: Izmailov et al. 2018; Wortsman et al. 2022.
     """
-    generators = [load_weights(name) for name in names_or_paths]
-    first = generators[0]
-    for name, generator in zip(names_or_paths, generators, strict=True):
+    generators = {name: load_weights(name) for name in dict.fromkeys(names_or_paths)}
+    first = generators[names_or_paths[0]]
+    for name, generator in generators.items():
         if generator.config != first.config:
             raise WeightsError(f"{name}: not the same network as {names_or_paths[0]}; only such can be averaged")
-    states = [generator.state_dict() for generator in generators]
+    states = [generators[name].state_dict() for name in names_or_paths]
     for name, tensor in first.state_dict().items():
         if tensor.is_floating_point():
             tensor.copy_(torch.stack([state[name] for state in states]).mean(dim=0))

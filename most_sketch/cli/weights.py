@@ -79,7 +79,7 @@ def average_command(
         raise WeightsError(f"{output}: is a folder, not a file")
     generator = average_weights(names)
     # What one of them has seen, the mean has seen.
-    parts = {held_out(name) for name in names}
+    parts = {held_out(name) for name in set(names)}
     if len(parts) == 1:
         (together,) = parts
     else:
