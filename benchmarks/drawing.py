@@ -17,10 +17,10 @@ import torch.nn.functional as F
 from timing import medians
 from torch.utils.flop_counter import FlopCounterMode
 
+from most_sketch.checkpoints.packaged import examples_folder
+from most_sketch.checkpoints.weights import DEFAULT_WEIGHTS
 from most_sketch.images import read_image
-from most_sketch.packaged import examples_folder
 from most_sketch.sketcher import Sketcher
-from most_sketch.weights import DEFAULT_WEIGHTS
 
 TARGET = 0.5
 SHAPES = ((128, 50, 63), (64, 100, 126), (256, 64, 64), (512, 32, 32))

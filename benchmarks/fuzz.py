@@ -28,11 +28,11 @@ from pathlib import Path
 import torch
 from mixed_folder import KINDS, Portraits
 
+from most_sketch.checkpoints.weights import load_weights, save_weights
 from most_sketch.config import ModelConfig
 from most_sketch.errors import MostSketchError
 from most_sketch.images import decode_image
 from most_sketch.network import build_generator
-from most_sketch.weights import load_weights, save_weights
 
 PATIENCE = 20
 """Seconds that one file may take."""

@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 from PIL import Image, ImageEnhance
 
-from most_sketch.packaged import examples_folder
+from most_sketch.checkpoints.packaged import examples_folder
 
 Fate = Literal["drawn", "failed", "either"]
 """`either`: a damaged file that a decoder may still make a picture of."""

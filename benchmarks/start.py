@@ -15,10 +15,10 @@ from pathlib import Path
 
 from timing import medians, process
 
+from most_sketch.checkpoints.packaged import examples_folder
+from most_sketch.checkpoints.weights import DEFAULT_WEIGHTS
 from most_sketch.images import read_image
-from most_sketch.packaged import examples_folder
 from most_sketch.sketcher import Sketcher
-from most_sketch.weights import DEFAULT_WEIGHTS
 
 HELP_TARGET, CONVERT_TARGET = 2.5, 1.5
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from most_sketch.checkpoints.packaged import examples_folder
 from most_sketch.data import find_pairs, hold_out, read_pair
 from most_sketch.images import encode_image, read_image, write_bytes
-from most_sketch.packaged import examples_folder
 from most_sketch.sheets import contact_sheet
 from most_sketch.sketcher import Sketcher
 

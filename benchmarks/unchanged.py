@@ -17,10 +17,10 @@ import torch
 from PIL import Image
 from torch import nn
 
+from most_sketch.checkpoints.weights import DEFAULT_WEIGHTS, load_weights
 from most_sketch.images import IMAGE_SUFFIXES, read_image, to_image, to_tensor
 from most_sketch.network.layers import InstanceNorm
 from most_sketch.sketcher import Sketcher
-from most_sketch.weights import DEFAULT_WEIGHTS, load_weights
 
 TARGET = 1.0
 

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from most_sketch.batch import Options, Record, draw_all, explain, sweeping
+from most_sketch.checkpoints.weights import DEFAULT_WEIGHTS
 from most_sketch.errors import first_line
 from most_sketch.images import decode_image, encode_image
 from most_sketch.jobs import Job
 from most_sketch.ray_connection import LOCAL, connected
 from most_sketch.sketcher import Network
-from most_sketch.weights import DEFAULT_WEIGHTS
 
 TASK_PHOTOS = 32
 """Photos that a worker is handed at once: enough for its reading ahead to pay, few enough to be lost with it."""

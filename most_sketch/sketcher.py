@@ -11,17 +11,17 @@ import numpy as np
 import torch
 from PIL import Image
 
+from most_sketch.checkpoints.header import read_header
+from most_sketch.checkpoints.hub import Hub
+from most_sketch.checkpoints.packaged import examples_folder
+from most_sketch.checkpoints.weights import DEFAULT_WEIGHTS, find_weights, load_weights
 from most_sketch.config import ModelConfig
 from most_sketch.device import resolve_device, resolve_precision
 from most_sketch.errors import FaceError
 from most_sketch.faces import MIN_CONFIDENCE, Face, FaceFinder
 from most_sketch.frame import Placement, place_face, place_whole, to_frame
-from most_sketch.hub import Hub
 from most_sketch.images import flatten, read_image, to_image, to_tensor
 from most_sketch.network import AnyGenerator
-from most_sketch.packaged import examples_folder
-from most_sketch.weights import DEFAULT_WEIGHTS, find_weights, load_weights
-from most_sketch.weights_header import read_header
 
 BATCH_SIZE = {"cpu": 1, "cuda": 32, "mps": 8}
 """Photos drawn at once. Measured: more than one gains nothing on a CPU, and would keep Ctrl-C waiting."""

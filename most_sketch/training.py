@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader
 from most_sketch import losses
 from most_sketch.architectures import ARCHITECTURES, Wrap
 from most_sketch.augmentation import Backgrounds
+from most_sketch.checkpoints.weights import load_weights
 from most_sketch.config import ModelConfig, TrainConfig
 from most_sketch.data import Pair, PairSet, StyleSampler, find_pairs, hold_out, load_pair, seed_of, turns_of
 from most_sketch.distribution import anywhere, average, rank, ranks, spread, wait_for_all
@@ -28,7 +29,6 @@ from most_sketch.network.discriminator import PatchDiscriminator
 from most_sketch.perceptual import PerceptualBackbone, load_backbone
 from most_sketch.runs import Run, RunRecord
 from most_sketch.sheets import contact_sheet
-from most_sketch.weights import load_weights
 
 LOG_EVERY = 10
 SHEET_ROWS = 12

@@ -10,10 +10,10 @@ import torch
 from conftest import Command
 from PIL import Image
 
+from most_sketch.checkpoints.weights import save_weights
 from most_sketch.config import ModelConfig
 from most_sketch.network import build_generator
 from most_sketch.sheets import CAPTION, GAP
-from most_sketch.weights import save_weights
 
 
 @pytest.fixture(scope="module")

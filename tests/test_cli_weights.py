@@ -12,12 +12,12 @@ import torch
 from conftest import Command
 from hub_server import OWNER_TOKEN, HubServer
 
+from most_sketch.checkpoints.manifest import update
+from most_sketch.checkpoints.weights import bundled_weights, find_weights, load_weights, save_weights
 from most_sketch.config import ModelConfig, TrainConfig
 from most_sketch.errors import WeightsError
-from most_sketch.manifest import update
 from most_sketch.network.generator import Generator
 from most_sketch.runs import Run, RunRecord
-from most_sketch.weights import bundled_weights, find_weights, load_weights, save_weights
 
 REPOSITORY = "anna/sketches"
 TINY = ModelConfig(channels=8, stem_channels=8, slots=8, injection_channels=8)
@@ -35,7 +35,7 @@ def shelf(tmp_path: Path, weights: bytes, monkeypatch: pytest.MonkeyPatch) -> Pa
     (folder / "manifest.json").write_text(json.dumps([entry]))
     (folder / "tiny.safetensors").write_bytes(weights)
     for module in ("manifest", "weights"):
-        monkeypatch.setattr(f"most_sketch.{module}.weights_folder", lambda: folder)
+        monkeypatch.setattr(f"most_sketch.checkpoints.{module}.weights_folder", lambda: folder)
     update(folder / "tiny.safetensors")
     return folder / "tiny.safetensors"
 

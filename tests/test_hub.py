@@ -16,9 +16,9 @@ from conftest import Command
 from hub_server import CHUNK, OWNER_TOKEN, Fault, HubServer
 from huggingface_hub import constants
 
+from most_sketch.checkpoints.hub import Address, Hub
+from most_sketch.checkpoints.weights import find_weights, load_weights
 from most_sketch.errors import WeightsError
-from most_sketch.hub import Address, Hub
-from most_sketch.weights import find_weights, load_weights
 
 REPOSITORY = "anna/sketches"
 
@@ -130,7 +130,7 @@ def test_what_is_not_whole_is_never_used(server: HubServer, weights: bytes, tmp_
 def test_a_killed_download_leaves_nothing_that_is_used(server: HubServer, weights: bytes, tmp_path: Path) -> None:
     server.add(REPOSITORY, {"weights.safetensors": weights})
     server.faults = ["stall"]
-    program = f"from most_sketch.hub import Address, Hub; Hub().download(Address({REPOSITORY!r}))"
+    program = f"from most_sketch.checkpoints.hub import Address, Hub; Hub().download(Address({REPOSITORY!r}))"
     environment = os.environ | {"HF_ENDPOINT": server.url, "HF_HUB_CACHE": str(tmp_path / "cache")}
     with subprocess.Popen([sys.executable, "-c", program], env=environment) as process:
         assert server.stalled.wait(60)

@@ -19,6 +19,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from torchvision.models import vgg16
 
+from most_sketch.checkpoints.weights import load_weights
 from most_sketch.cli import main
 from most_sketch.config import LossWeights, ModelConfig, TrainConfig
 from most_sketch.data import find_pairs, load_pair
@@ -26,7 +27,6 @@ from most_sketch.errors import InputError, MostSketchError, WeightsError
 from most_sketch.perceptual import load_backbone
 from most_sketch.runs import Run, RunRecord
 from most_sketch.training import Execution, Scores, Trainer, train
-from most_sketch.weights import load_weights
 
 TINY = ModelConfig(channels=16, stem_channels=16, slots=16, injection_channels=8, encoder_blocks=1)
 SHORT = TrainConfig(steps=10, batch_size=2, discriminator_channels=4)

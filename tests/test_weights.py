@@ -15,12 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
+from most_sketch.checkpoints.header import CONFIG_KEY, MAX_FILE, MAX_HEADER, read_header
+from most_sketch.checkpoints.weights import find_weights, load_weights, save_weights
 from most_sketch.config import ModelConfig, to_dict
 from most_sketch.errors import WeightsError
 from most_sketch.network.generator import Generator
 from most_sketch.network.pix2pix import UNet256
-from most_sketch.weights import find_weights, load_weights, save_weights
-from most_sketch.weights_header import CONFIG_KEY, MAX_FILE, MAX_HEADER, read_header
 
 TINY = ModelConfig(("ink", "chalk"), channels=8, stem_channels=8, slots=8, injection_channels=8)
 
@@ -265,7 +265,7 @@ def test_saving_replaces_the_file_in_one_go(file: Path, monkeypatch: pytest.Monk
     def fail(*_: object) -> bytes:
         raise RuntimeError("disk on fire")
 
-    monkeypatch.setattr("most_sketch.weights.save", fail)
+    monkeypatch.setattr("most_sketch.checkpoints.weights.save", fail)
     with pytest.raises(RuntimeError):
         save_weights(file, Generator(TINY))
     assert file.read_bytes() == before

@@ -23,9 +23,9 @@ def bench_command(
 ) -> None:
     """Measure how fast this machine draws, with the example portraits."""
     start = time.perf_counter()
+    from most_sketch.checkpoints.weights import DEFAULT_WEIGHTS
     from most_sketch.sketcher import Sketcher
     from most_sketch.speed import measure
-    from most_sketch.weights import DEFAULT_WEIGHTS
 
     name = weights or DEFAULT_WEIGHTS
     sketcher = Sketcher.load(name, device, precision, offline=offline)

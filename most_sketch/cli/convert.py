@@ -92,8 +92,8 @@ def convert_command(
             raise typer.BadParameter("--ray writes files; name a folder with -o")
 
     from most_sketch.batch import Options
+    from most_sketch.checkpoints.weights import DEFAULT_WEIGHTS
     from most_sketch.sketcher import Network
-    from most_sketch.weights import DEFAULT_WEIGHTS
 
     network = Network(weights or DEFAULT_WEIGHTS, device, precision, offline)
     options = partial(

@@ -23,11 +23,11 @@ def styles_command(
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to draw.")] = "auto",
 ) -> None:
     """The styles to choose from with convert --style; the first is the default."""
-    from most_sketch.hub import Hub
+    from most_sketch.checkpoints.header import read_header
+    from most_sketch.checkpoints.hub import Hub
+    from most_sketch.checkpoints.manifest import read_manifest
+    from most_sketch.checkpoints.weights import DEFAULT_WEIGHTS, find_weights
     from most_sketch.images import WRITE_FORMATS
-    from most_sketch.manifest import read_manifest
-    from most_sketch.weights import DEFAULT_WEIGHTS, find_weights
-    from most_sketch.weights_header import read_header
 
     if photo is not None and output is None:
         raise InputError(f"{photo}: a photo is drawn with -o FILE only; without, the styles are listed")
@@ -47,8 +47,8 @@ def styles_command(
 
 
 def _draw(photo: Path | None, output: Path, weights: Path, device: str) -> None:
+    from most_sketch.checkpoints.packaged import examples_folder
     from most_sketch.images import encode_image, read_image, write_bytes
-    from most_sketch.packaged import examples_folder
     from most_sketch.sheets import captioned
     from most_sketch.sketcher import Sketcher
 

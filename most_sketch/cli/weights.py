@@ -14,7 +14,7 @@ from most_sketch.errors import WeightsError
 from most_sketch.terminal import say
 
 if TYPE_CHECKING:
-    from most_sketch.manifest import Entry
+    from most_sketch.checkpoints.manifest import Entry
 
 NAME_HELP = "A name from `weights list`, a file, the folder of a run, or owner/repo[@revision][:file]."
 Name = Annotated[str, typer.Argument(metavar="NAME", help=NAME_HELP)]
@@ -26,7 +26,7 @@ weights_app = typer.Typer(no_args_is_help=True, help="List, check, fetch and pub
 @weights_app.command("list")
 def list_command(as_json: AsJson = False) -> None:
     """The weights that go by a name, and where they are."""
-    from most_sketch.manifest import read_manifest
+    from most_sketch.checkpoints.manifest import read_manifest
 
     rows = [asdict(entry) | {"where": _where(entry)} for entry in read_manifest().values()]
     if as_json:
@@ -39,11 +39,11 @@ def list_command(as_json: AsJson = False) -> None:
 @weights_app.command("info")
 def info_command(name: Name, as_json: AsJson = False) -> None:
     """What weights are, without a connection."""
+    from most_sketch.checkpoints.header import read_header
+    from most_sketch.checkpoints.hub import Hub
+    from most_sketch.checkpoints.manifest import checksum, read_manifest
+    from most_sketch.checkpoints.weights import find_weights
     from most_sketch.config import to_dict
-    from most_sketch.hub import Hub
-    from most_sketch.manifest import checksum, read_manifest
-    from most_sketch.weights import find_weights
-    from most_sketch.weights_header import read_header
 
     path = find_weights(name, Hub(offline=True))
     header = read_header(path)
@@ -71,7 +71,7 @@ def average_command(
     """The mean of weights of one training at different times: smoother than each."""
     from torch import float16
 
-    from most_sketch.weights import average_weights, held_out, save_weights
+    from most_sketch.checkpoints.weights import average_weights, held_out, save_weights
 
     if len(names) < 2:
         raise WeightsError("one file has no mean; name two or more")
@@ -91,9 +91,9 @@ def average_command(
 @weights_app.command("pull")
 def pull_command(name: Name) -> None:
     """Download weights, or a newer state of them, to use them offline; print where they are."""
-    from most_sketch.hub import Address, Hub
-    from most_sketch.manifest import check, read_manifest
-    from most_sketch.weights import address_of, bundled_weights, find_weights, load_weights
+    from most_sketch.checkpoints.hub import Address, Hub
+    from most_sketch.checkpoints.manifest import check, read_manifest
+    from most_sketch.checkpoints.weights import address_of, bundled_weights, find_weights, load_weights
 
     entry = read_manifest().get(name)
     address = address_of(entry) if entry else Address.parse(name)
@@ -117,8 +117,8 @@ def verify_command(
     ] = None,
 ) -> None:
     """Compare weights on this machine with their checksums, and load them. Exit code 1 if any is damaged."""
-    from most_sketch.manifest import read_manifest
-    from most_sketch.weights import load_weights
+    from most_sketch.checkpoints.manifest import read_manifest
+    from most_sketch.checkpoints.weights import load_weights
 
     here = [name for name, entry in read_manifest().items() if _where(entry) != "on the Hub"]
     failures = 0
@@ -147,10 +147,10 @@ def push_command(
     tag: Annotated[str | None, typer.Option(help="Tag the state that was pushed, as v1.0.0.")] = None,
 ) -> None:
     """Upload the weights of a finished run with a model card made from its record and log."""
-    from most_sketch.hub import HUB_FILE, Address, Hub
+    from most_sketch.checkpoints.hub import HUB_FILE, Address, Hub
+    from most_sketch.checkpoints.weights import load_weights
     from most_sketch.model_card import model_card
     from most_sketch.runs import Run
-    from most_sketch.weights import load_weights
 
     address = Address.parse(repository)
     if address is None or str(address) != repository or address != Address(address.repository):
@@ -164,8 +164,8 @@ def push_command(
 
 
 def _where(entry: Entry) -> str:
-    from most_sketch.hub import Hub
-    from most_sketch.weights import address_of, bundled_weights
+    from most_sketch.checkpoints.hub import Hub
+    from most_sketch.checkpoints.weights import address_of, bundled_weights
 
     if entry.name in bundled_weights():
         return "bundled"

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from most_sketch.checkpoints.header import MAX_FILE
 from most_sketch.errors import WeightsError
-from most_sketch.weights_header import MAX_FILE
 
 HUB_FILE = "weights.safetensors"
 """Name of the weights in a repository and in the folder of a training run."""

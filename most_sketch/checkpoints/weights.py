@@ -11,14 +11,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from most_sketch.checkpoints.header import CONFIG_KEY, HOLD_OUT, open_weights, read_header
+from most_sketch.checkpoints.hub import HUB_FILE, Address, Hub
+from most_sketch.checkpoints.manifest import Entry, check, read_manifest
+from most_sketch.checkpoints.packaged import weights_folder
 from most_sketch.config import ModelConfig, to_dict
 from most_sketch.errors import WeightsError
-from most_sketch.hub import HUB_FILE, Address, Hub
 from most_sketch.images import atomic_write
-from most_sketch.manifest import Entry, check, read_manifest
 from most_sketch.network import AnyGenerator, build_generator
-from most_sketch.packaged import weights_folder
-from most_sketch.weights_header import CONFIG_KEY, HOLD_OUT, open_weights, read_header
 
 DEFAULT_WEIGHTS = "most-net"
 BENCHMARK_WEIGHTS = "most-net-cufs"

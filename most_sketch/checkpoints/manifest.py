@@ -2,7 +2,7 @@
 
 After a file in `weights/` has changed, or an entry is new, this brings sizes and checksums up to date:
 
-    python -m most_sketch.manifest weights/most-net-cufs.safetensors
+    python -m most_sketch.checkpoints.manifest weights/most-net-cufs.safetensors
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import sys
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from most_sketch.checkpoints.packaged import weights_folder
 from most_sketch.errors import WeightsError
-from most_sketch.packaged import weights_folder
 
 MANIFEST = "manifest.json"
 
