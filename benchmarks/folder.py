@@ -20,11 +20,11 @@ from pathlib import Path
 
 from timing import medians
 
-from most_sketch.batch import Options, run
 from most_sketch.checkpoints.weights import DEFAULT_WEIGHTS
+from most_sketch.drawing.batch import Options, run
+from most_sketch.drawing.jobs import Job
+from most_sketch.drawing.sketcher import Sketcher
 from most_sketch.images import IMAGE_SUFFIXES, read_image
-from most_sketch.jobs import Job
-from most_sketch.sketcher import Sketcher
 
 TARGET, MEMORY_TARGET = 0.85, 1.2
 

@@ -17,8 +17,8 @@ from timing import medians, process
 
 from most_sketch.checkpoints.packaged import examples_folder
 from most_sketch.checkpoints.weights import DEFAULT_WEIGHTS
+from most_sketch.drawing.sketcher import Sketcher
 from most_sketch.images import read_image
-from most_sketch.sketcher import Sketcher
 
 HELP_TARGET, CONVERT_TARGET = 2.5, 1.5
 

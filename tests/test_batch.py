@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from most_sketch.batch import Options, Record, run
-from most_sketch.jobs import Job, plan
-from most_sketch.sketcher import Sketcher
+from most_sketch.drawing.batch import Options, Record, run
+from most_sketch.drawing.jobs import Job, plan
+from most_sketch.drawing.sketcher import Sketcher
 
 PENCIL = Options(("pencil",))
 
@@ -112,7 +112,7 @@ def test_only_so_many_photos_are_read_ahead(
         reads.append(path)
         return Image.open(portrait_file).convert("RGB")
 
-    monkeypatch.setattr("most_sketch.batch.read_image", read)
+    monkeypatch.setattr("most_sketch.drawing.batch.read_image", read)
     jobs = [Job(Path(f"{number}.jpg"), tmp_path / f"{number}.sketch.png", ".png") for number in range(40)]
     with closing(run(sketcher, jobs, Options(("pencil",), align=False, batch_size=2))) as records:
         next(records)

@@ -10,8 +10,8 @@ import torch
 from conftest import Command
 from PIL import Image
 
-from most_sketch.sketcher import Sketcher
-from most_sketch.speed import BATCH_SIZES, measure, seconds
+from most_sketch.drawing.sketcher import Sketcher
+from most_sketch.drawing.speed import BATCH_SIZES, measure, seconds
 
 
 def test_the_figures_as_json(command: Command, tiny_weights: Path) -> None:

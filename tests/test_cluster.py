@@ -21,12 +21,12 @@ from mixed_folder import make
 from PIL import Image, ImageChops
 from s3_server import CREDENTIALS, Bucket
 
-from most_sketch.batch import Options
-from most_sketch.cluster import Cluster, DrawSketches, run_on_ray
+from most_sketch.drawing.batch import Options
+from most_sketch.drawing.cluster import Cluster, DrawSketches, run_on_ray
+from most_sketch.drawing.jobs import plan
+from most_sketch.drawing.ray_connection import LOCAL, connected
+from most_sketch.drawing.sketcher import Network, Sketcher
 from most_sketch.errors import MostSketchError
-from most_sketch.jobs import plan
-from most_sketch.ray_connection import LOCAL, connected
-from most_sketch.sketcher import Network, Sketcher
 
 MARK = "MOST_SKETCH_TEST_RUN"
 FILES = 500

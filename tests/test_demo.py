@@ -18,7 +18,7 @@ import pytest
 from conftest import EXAMPLES, Command
 from PIL import Image
 
-from most_sketch.sketcher import Sketcher
+from most_sketch.drawing.sketcher import Sketcher
 
 gradio_client = pytest.importorskip("gradio_client", reason="needs most-sketch[demo]")
 import httpx  # noqa: E402 - comes with gradio_client
@@ -221,5 +221,5 @@ def test_the_command_serves_until_it_is_told_to_end(tiny_weights: Path, tmp_path
 
 
 def test_other_commands_do_not_import_gradio(tmp_path: Path) -> None:
-    code = "import sys, most_sketch.cli, most_sketch.sketcher, most_sketch.batch; sys.exit('gradio' in sys.modules)"
+    code = "import sys, most_sketch.cli, most_sketch.drawing.batch; sys.exit('gradio' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=tmp_path).returncode == 0

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from most_sketch.drawing.jobs import Job, UsageError, plan
 from most_sketch.errors import InputError
-from most_sketch.jobs import Job, UsageError, plan
 
 
 @pytest.fixture

@@ -54,7 +54,7 @@ def test_a_shifted_crop_is_aligned_again(sketcher: Sketcher, portrait: Image.Ima
 def test_many_photos_are_drawn_as_each_alone(
     sketcher: Sketcher, portrait: Image.Image, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("most_sketch.sketcher.BATCH_SIZE", {"cpu": 2})
+    monkeypatch.setattr("most_sketch.drawing.sketcher.BATCH_SIZE", {"cpu": 2})
     photos = [portrait, portrait.transpose(Image.Transpose.FLIP_LEFT_RIGHT), portrait.convert("L")]
     for photo, sketch in zip(photos, sketcher.sketch_many(photos), strict=True):
         assert np.abs(pixels(sketch) - pixels(sketcher.sketch(photo))).max() <= 1
@@ -101,7 +101,7 @@ def test_auto_takes_bfloat16_only_where_it_draws_the_same(
     tiny_weights: Path, monkeypatch: pytest.MonkeyPatch, allowed: float, dtype: torch.dtype
 ) -> None:
     monkeypatch.setattr("most_sketch.device._fast_bfloat16", lambda _: True)
-    monkeypatch.setattr("most_sketch.sketcher.MAX_DIFFERENCE", allowed)
+    monkeypatch.setattr("most_sketch.drawing.sketcher.MAX_DIFFERENCE", allowed)
     assert Sketcher.load(tiny_weights, "cpu", "auto").dtype is dtype
     assert Sketcher.load(tiny_weights, "cpu", "bf16").dtype is torch.bfloat16
 

@@ -8,9 +8,9 @@ import pytest
 from conftest import Command
 from s3_server import Bucket
 
+from most_sketch.drawing.jobs import plan
+from most_sketch.drawing.stores import StoreFile, location
 from most_sketch.errors import InputError
-from most_sketch.jobs import plan
-from most_sketch.stores import StoreFile, location
 
 pytest.importorskip("pyarrow", reason="comes with most-sketch[ray]")
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from most_sketch.speed import Speed
+    from most_sketch.drawing.speed import Speed
 
 
 def bench_command(
@@ -24,8 +24,8 @@ def bench_command(
     """Measure how fast this machine draws, with the example portraits."""
     start = time.perf_counter()
     from most_sketch.checkpoints.weights import DEFAULT_WEIGHTS
-    from most_sketch.sketcher import Sketcher
-    from most_sketch.speed import measure
+    from most_sketch.drawing.sketcher import Sketcher
+    from most_sketch.drawing.speed import measure
 
     name = weights or DEFAULT_WEIGHTS
     sketcher = Sketcher.load(name, device, precision, offline=offline)

@@ -23,11 +23,11 @@ from most_sketch.errors import InputError
 from most_sketch.terminal import say
 
 if TYPE_CHECKING:
-    from most_sketch.batch import Options, Record
-    from most_sketch.cluster import Cluster
     from most_sketch.config import ModelConfig
-    from most_sketch.jobs import Job
-    from most_sketch.sketcher import Network
+    from most_sketch.drawing.batch import Options, Record
+    from most_sketch.drawing.cluster import Cluster
+    from most_sketch.drawing.jobs import Job
+    from most_sketch.drawing.sketcher import Network
 
 MAX_STREAM = 1 << 29
 """Bytes that are taken from standard input at most."""
@@ -91,9 +91,9 @@ def convert_command(
         if cluster:
             raise typer.BadParameter("--ray writes files; name a folder with -o")
 
-    from most_sketch.batch import Options
     from most_sketch.checkpoints.weights import DEFAULT_WEIGHTS
-    from most_sketch.sketcher import Network
+    from most_sketch.drawing.batch import Options
+    from most_sketch.drawing.sketcher import Network
 
     network = Network(weights or DEFAULT_WEIGHTS, device, precision, offline)
     options = partial(
@@ -129,12 +129,12 @@ def _draw(
     network: Network,
     cluster: Cluster | None,
 ) -> Generator[Record, None, None]:
-    from most_sketch.batch import run
+    from most_sketch.drawing.batch import run
 
     if cluster is None:
         sketcher = network.load()
         return run(sketcher, jobs, options(_styles(sketcher.config, style)))
-    from most_sketch.cluster import run_on_ray
+    from most_sketch.drawing.cluster import run_on_ray
 
     return run_on_ray(jobs, options(_styles(network.config(), style)), network, cluster)
 
@@ -145,8 +145,8 @@ def _styles(config: ModelConfig, style: str | None) -> tuple[str, ...]:
 
 def _plan(inputs: list[str], output: str | None, suffix: str | None, recursive: bool) -> tuple[list[Job], list[Record]]:
     """The jobs, with standard input read, and a record for each input that gives none."""
-    from most_sketch.batch import Record
-    from most_sketch.jobs import UsageError, plan
+    from most_sketch.drawing.batch import Record
+    from most_sketch.drawing.jobs import UsageError, plan
 
     try:
         jobs, problems = plan(inputs, output, suffix, recursive)
@@ -185,7 +185,7 @@ def _cluster(address: str | None, workers: str | None) -> Cluster | None:
         if workers is not None:
             raise typer.BadParameter("--ray-workers goes with --ray")
         return None
-    from most_sketch.cluster import Cluster
+    from most_sketch.drawing.cluster import Cluster
 
     if workers is None:
         return Cluster(address)

@@ -32,7 +32,7 @@ def demo_command(
         raise MostSketchError("the page needs Gradio; install it with: pip install 'most-sketch[demo]'") from error
 
     from most_sketch.checkpoints.weights import DEFAULT_WEIGHTS
-    from most_sketch.sketcher import Sketcher
+    from most_sketch.drawing.sketcher import Sketcher
 
     # Pillow warns of strange tags and of sizes that we accept; errors say what matters.
     warnings.filterwarnings("ignore", module="PIL")

@@ -13,8 +13,8 @@ import gradio as gr
 from gradio import processing_utils
 
 from most_sketch.demo.page import build_page
+from most_sketch.drawing.sketcher import Sketcher
 from most_sketch.errors import InputError
-from most_sketch.sketcher import Sketcher
 
 MAX_UPLOAD = "50mb"
 MAX_WAITING = 32

@@ -13,8 +13,8 @@ import pytest
 from conftest import EXAMPLES, STYLES
 from PIL import Image
 
+from most_sketch.drawing.sketcher import Sketcher
 from most_sketch.images import read_image
-from most_sketch.sketcher import Sketcher
 
 pytest.importorskip("gradio", reason="needs most-sketch[demo]")
 webdriver = pytest.importorskip("selenium.webdriver", reason="needs most-sketch[browser]")

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
+from most_sketch.drawing.stores import ADDRESS, Location, StoreFile, location
 from most_sketch.errors import InputError
 from most_sketch.images import IMAGE_SUFFIXES, WRITE_FORMATS
-from most_sketch.stores import ADDRESS, Location, StoreFile, location
 
 STREAM = "-"
 """Names standard input among the inputs, standard output as the output."""

@@ -13,13 +13,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from most_sketch.batch import Options, Record, draw_all, explain, sweeping
 from most_sketch.checkpoints.weights import DEFAULT_WEIGHTS
+from most_sketch.drawing.batch import Options, Record, draw_all, explain, sweeping
+from most_sketch.drawing.jobs import Job
+from most_sketch.drawing.ray_connection import LOCAL, connected
+from most_sketch.drawing.sketcher import Network
 from most_sketch.errors import first_line
 from most_sketch.images import decode_image, encode_image
-from most_sketch.jobs import Job
-from most_sketch.ray_connection import LOCAL, connected
-from most_sketch.sketcher import Network
 
 TASK_PHOTOS = 32
 """Photos that a worker is handed at once: enough for its reading ahead to pay, few enough to be lost with it."""

@@ -16,12 +16,12 @@ from typing import Any
 
 import torch
 
-from most_sketch.batch import Options, run
 from most_sketch.checkpoints.packaged import examples_folder
+from most_sketch.drawing.batch import Options, run
+from most_sketch.drawing.jobs import Job
+from most_sketch.drawing.sketcher import Sketcher
 from most_sketch.errors import MostSketchError
 from most_sketch.images import read_image
-from most_sketch.jobs import Job
-from most_sketch.sketcher import Sketcher
 
 BATCH_SIZES = (1, 4, 16)
 ROUNDS = 3

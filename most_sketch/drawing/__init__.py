@@ -1,0 +1,1 @@
+"""Photo -> face -> network -> sketch: one, many, on a cluster. Imports checkpoints, network and photo."""

@@ -1,0 +1,1 @@
+"""Paired sets of photos and sketches: find, hold out, read, prepare. Imports photo."""
