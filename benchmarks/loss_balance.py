@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from most_sketch import losses
-from most_sketch.data import find_pairs, hold_out, load_pair
+from most_sketch.pairs.pairs import find_pairs, hold_out, load_pair
 from most_sketch.perceptual import load_backbone
 from most_sketch.runs import Run
 from most_sketch.training import Execution, Trainer

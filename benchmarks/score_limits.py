@@ -14,10 +14,10 @@ from pathlib import Path
 import torch
 from torchvision.transforms.v2 import functional as TF
 
-from most_sketch.data import find_pairs, hold_out, read_pair
 from most_sketch.drawing.sketcher import Sketcher
 from most_sketch.evaluation.metrics import load_metrics
 from most_sketch.images import to_levels
+from most_sketch.pairs.pairs import find_pairs, hold_out, read_pair
 
 
 def main() -> None:

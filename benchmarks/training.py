@@ -22,7 +22,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from most_sketch.config import PRESETS
-from most_sketch.data import PairSet, StyleSampler, find_pairs
+from most_sketch.pairs.pairs import PairSet, StyleSampler, find_pairs
 from most_sketch.perceptual import load_backbone
 from most_sketch.training import CALIBRATION_SKETCHES, Execution, Trainer
 

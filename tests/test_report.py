@@ -14,11 +14,11 @@ import pytest
 from drawn_pairs import write_pairs
 from PIL import Image
 
-from most_sketch.data import find_pairs
 from most_sketch.evaluation.charts import Bar, bar_chart, strip_chart
 from most_sketch.evaluation.report import Case, render_report
 from most_sketch.evaluation.results import Evaluation, PairScore
 from most_sketch.evaluation.table import notes
+from most_sketch.pairs.pairs import find_pairs
 
 MISSING = {"lpips_alex": "needs torchvision's AlexNet", "lpips_vgg": "needs torchvision's VGG-16"}
 VOID = {"meta", "img", "rect", "circle", "line"}

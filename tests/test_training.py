@@ -22,8 +22,8 @@ from torchvision.models import vgg16
 from most_sketch.checkpoints.weights import load_weights
 from most_sketch.cli import main
 from most_sketch.config import LossWeights, ModelConfig, TrainConfig
-from most_sketch.data import find_pairs, load_pair
 from most_sketch.errors import InputError, MostSketchError, WeightsError
+from most_sketch.pairs.pairs import find_pairs, load_pair
 from most_sketch.perceptual import load_backbone
 from most_sketch.runs import Run, RunRecord
 from most_sketch.training import Execution, Scores, Trainer, train

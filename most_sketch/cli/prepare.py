@@ -20,10 +20,10 @@ def prepare_command(
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to look for faces.")] = "auto",
 ) -> None:
     """Bring unaligned pairs into the 200x250 frame, photo and sketch alike, ready for `train`."""
-    from most_sketch.data import find_pairs
     from most_sketch.device import resolve_device
     from most_sketch.faces import FaceFinder
-    from most_sketch.prepare import prepare
+    from most_sketch.pairs.pairs import find_pairs
+    from most_sketch.pairs.prepare import prepare
 
     if destination.resolve() == source.resolve():
         raise InputError(f"{destination}: the pairs in the frame need a folder of their own")

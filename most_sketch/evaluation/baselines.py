@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torchvision.transforms.v2 import functional as TF
 
-from most_sketch.data import Pair, load_pair
 from most_sketch.errors import InputError
+from most_sketch.pairs.pairs import Pair, load_pair
 
 Method = Callable[[Sequence[Pair], Tensor], Tensor]
 

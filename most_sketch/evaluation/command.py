@@ -11,7 +11,6 @@ from pathlib import Path
 import torch
 
 from most_sketch.checkpoints.weights import BENCHMARK_WEIGHTS, held_out
-from most_sketch.data import Pair, find_pairs, hold_out
 from most_sketch.device import resolve_device
 from most_sketch.errors import InputError
 from most_sketch.evaluation.baselines import Method
@@ -21,6 +20,7 @@ from most_sketch.evaluation.report import Case, render_report
 from most_sketch.evaluation.results import Evaluation, PairScore, to_csv
 from most_sketch.evaluation.scoring import draw_one, score_pairs
 from most_sketch.images import write_bytes
+from most_sketch.pairs.pairs import Pair, find_pairs, hold_out
 
 DEFAULT_DATA = Path("cufs")
 SPLITS = ("all", "validation")

@@ -13,13 +13,13 @@ from string import Template
 from PIL import Image
 
 from most_sketch import __version__
-from most_sketch.data import Pair
 from most_sketch.evaluation.charts import Bar, bar_chart, strip_chart
 from most_sketch.evaluation.columns import COLUMNS, show
 from most_sketch.evaluation.published import TABLE_I
 from most_sketch.evaluation.results import Evaluation, PairScore
 from most_sketch.evaluation.table import notes
 from most_sketch.images import read_image
+from most_sketch.pairs.pairs import Pair
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from most_sketch.data import Pair, load_pair
 from most_sketch.errors import InputError
 from most_sketch.evaluation.baselines import Method
 from most_sketch.evaluation.metrics import SMALLEST_SIDE, Metrics
 from most_sketch.evaluation.results import PairScore
 from most_sketch.images import to_image, to_levels
+from most_sketch.pairs.pairs import Pair, load_pair
 
 
 @dataclass(frozen=True)

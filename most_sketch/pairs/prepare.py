@@ -8,11 +8,11 @@ from pathlib import Path
 
 from PIL import Image
 
-from most_sketch.data import Pair, read_pair
 from most_sketch.errors import FaceError, InputError
 from most_sketch.faces import MIN_CONFIDENCE, FaceFinder
 from most_sketch.frame import extend_with_paper, place_face, to_frame
 from most_sketch.images import encode_image, write_bytes
+from most_sketch.pairs.pairs import Pair, read_pair
 
 SUFFIX = ".png"
 DARKEST_PAPER = 160
