@@ -23,8 +23,8 @@ from PIL import Image
 from timing import medians
 
 from most_sketch.checkpoints.packaged import examples_folder
-from most_sketch.faces import FaceFinder
-from most_sketch.images import IMAGE_SUFFIXES, decode_image, read_image
+from most_sketch.photo.faces import FaceFinder
+from most_sketch.photo.images import IMAGE_SUFFIXES, decode_image, read_image
 
 TARGET = 2.0
 SIZES = {"1 megapixel": (1155, 866), "12 megapixels": (4000, 3000)}

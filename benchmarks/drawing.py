@@ -20,7 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from most_sketch.checkpoints.packaged import examples_folder
 from most_sketch.checkpoints.weights import DEFAULT_WEIGHTS
 from most_sketch.drawing.sketcher import Sketcher
-from most_sketch.images import read_image
+from most_sketch.photo.images import read_image
 
 TARGET = 0.5
 SHAPES = ((128, 50, 63), (64, 100, 126), (256, 64, 64), (512, 32, 32))

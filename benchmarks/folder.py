@@ -24,7 +24,7 @@ from most_sketch.checkpoints.weights import DEFAULT_WEIGHTS
 from most_sketch.drawing.batch import Options, run
 from most_sketch.drawing.jobs import Job
 from most_sketch.drawing.sketcher import Sketcher
-from most_sketch.images import IMAGE_SUFFIXES, read_image
+from most_sketch.photo.images import IMAGE_SUFFIXES, read_image
 
 TARGET, MEMORY_TARGET = 0.85, 1.2
 

@@ -31,8 +31,8 @@ from mixed_folder import KINDS, Portraits
 from most_sketch.checkpoints.weights import load_weights, save_weights
 from most_sketch.config import ModelConfig
 from most_sketch.errors import MostSketchError
-from most_sketch.images import decode_image
 from most_sketch.network import build_generator
+from most_sketch.photo.images import decode_image
 
 PATIENCE = 20
 """Seconds that one file may take."""

@@ -16,8 +16,8 @@ from torchvision.transforms.v2 import functional as TF
 
 from most_sketch.drawing.sketcher import Sketcher
 from most_sketch.evaluation.metrics import load_metrics
-from most_sketch.images import to_levels
 from most_sketch.pairs.pairs import find_pairs, hold_out, read_pair
+from most_sketch.photo.images import to_levels
 
 
 def main() -> None:

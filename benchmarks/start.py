@@ -18,7 +18,7 @@ from timing import medians, process
 from most_sketch.checkpoints.packaged import examples_folder
 from most_sketch.checkpoints.weights import DEFAULT_WEIGHTS
 from most_sketch.drawing.sketcher import Sketcher
-from most_sketch.images import read_image
+from most_sketch.photo.images import read_image
 
 HELP_TARGET, CONVERT_TARGET = 2.5, 1.5
 

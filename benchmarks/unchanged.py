@@ -19,8 +19,8 @@ from torch import nn
 
 from most_sketch.checkpoints.weights import DEFAULT_WEIGHTS, load_weights
 from most_sketch.drawing.sketcher import Sketcher
-from most_sketch.images import IMAGE_SUFFIXES, read_image, to_image, to_tensor
 from most_sketch.network.layers import InstanceNorm
+from most_sketch.photo.images import IMAGE_SUFFIXES, read_image, to_image, to_tensor
 
 TARGET = 1.0
 

@@ -17,8 +17,8 @@ from most_sketch.checkpoints.hub import HUB_FILE
 from most_sketch.checkpoints.weights import find_weights, save_weights
 from most_sketch.config import ModelConfig, TrainConfig, from_dict, to_dict
 from most_sketch.errors import InputError, WeightsError
-from most_sketch.images import atomic_write
 from most_sketch.network import AnyGenerator
+from most_sketch.photo.images import atomic_write
 
 
 @dataclass(frozen=True)

@@ -22,11 +22,11 @@ from most_sketch.config import ModelConfig, TrainConfig
 from most_sketch.distribution import anywhere, average, rank, ranks, spread, wait_for_all
 from most_sketch.errors import InputError, MostSketchError, WeightsError
 from most_sketch.evaluation.metrics import Metric, fsim, l1, ssim
-from most_sketch.images import to_image, to_levels
 from most_sketch.network import AnyGenerator
 from most_sketch.network.discriminator import PatchDiscriminator
 from most_sketch.pairs.pairs import Pair, PairSet, StyleSampler, find_pairs, hold_out, load_pair, seed_of, turns_of
 from most_sketch.perceptual import PerceptualBackbone, load_backbone
+from most_sketch.photo.images import to_image, to_levels
 from most_sketch.runs import Run, RunRecord
 from most_sketch.sheets import contact_sheet
 

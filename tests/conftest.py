@@ -22,8 +22,8 @@ from most_sketch.checkpoints.weights import save_weights
 from most_sketch.cli import main
 from most_sketch.config import ModelConfig
 from most_sketch.drawing.sketcher import Sketcher
-from most_sketch.images import read_image
 from most_sketch.network.generator import Generator
+from most_sketch.photo.images import read_image
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 STYLES = ("pencil", "ink")

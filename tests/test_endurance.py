@@ -18,7 +18,7 @@ import pytest
 from conftest import EXAMPLES
 from mixed_folder import KINDS, SPECIAL, make
 
-from most_sketch.images import ABANDONED_SECONDS, PART_PREFIX, PART_SUFFIX, sweep
+from most_sketch.photo.images import ABANDONED_SECONDS, PART_PREFIX, PART_SUFFIX, sweep
 
 
 def test_every_file_meets_its_fate_and_a_killed_run_is_completed(tmp_path: Path, tiny_weights: Path) -> None:

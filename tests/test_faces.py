@@ -10,8 +10,8 @@ import pytest
 import torch
 from PIL import Image
 
-from most_sketch.faces import Face, FaceFinder, merge
-from most_sketch.frame import place_by_eyes, to_frame
+from most_sketch.photo.faces import Face, FaceFinder, merge
+from most_sketch.photo.frame import place_by_eyes, to_frame
 
 
 @pytest.fixture(scope="module")

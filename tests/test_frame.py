@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from most_sketch.frame import (
+from most_sketch.photo.frame import (
     EYES,
     FRAME_SIZE,
     extend,

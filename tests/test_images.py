@@ -18,7 +18,7 @@ from mixed_folder import UPRIGHT_TO_STORED
 from PIL import Image
 
 from most_sketch.errors import InputError
-from most_sketch.images import (
+from most_sketch.photo.images import (
     MAX_PIXELS,
     WRITE_FORMATS,
     atomic_write,

@@ -10,10 +10,10 @@ import torch
 from conftest import Command
 from PIL import Image, ImageOps
 
-from most_sketch.faces import FaceFinder
-from most_sketch.frame import EYES, extend_with_paper, place_whole, to_frame
 from most_sketch.pairs.pairs import find_pairs
 from most_sketch.pairs.prepare import whiten
+from most_sketch.photo.faces import FaceFinder
+from most_sketch.photo.frame import EYES, extend_with_paper, place_whole, to_frame
 
 
 def darkened(photo: Image.Image) -> Image.Image:

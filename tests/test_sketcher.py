@@ -11,7 +11,7 @@ from PIL import Image
 
 import most_sketch
 from most_sketch import FaceError, InputError, Sketcher, WeightsError
-from most_sketch.frame import FRAME_SIZE
+from most_sketch.photo.frame import FRAME_SIZE
 
 
 def pixels(image: Image.Image) -> np.ndarray:

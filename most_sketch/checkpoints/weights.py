@@ -17,8 +17,8 @@ from most_sketch.checkpoints.manifest import Entry, check, read_manifest
 from most_sketch.checkpoints.packaged import weights_folder
 from most_sketch.config import ModelConfig, to_dict
 from most_sketch.errors import WeightsError
-from most_sketch.images import atomic_write
 from most_sketch.network import AnyGenerator, build_generator
+from most_sketch.photo.images import atomic_write
 
 DEFAULT_WEIGHTS = "most-net"
 BENCHMARK_WEIGHTS = "most-net-cufs"

@@ -21,9 +21,9 @@ def prepare_command(
 ) -> None:
     """Bring unaligned pairs into the 200x250 frame, photo and sketch alike, ready for `train`."""
     from most_sketch.device import resolve_device
-    from most_sketch.faces import FaceFinder
     from most_sketch.pairs.pairs import find_pairs
     from most_sketch.pairs.prepare import prepare
+    from most_sketch.photo.faces import FaceFinder
 
     if destination.resolve() == source.resolve():
         raise InputError(f"{destination}: the pairs in the frame need a folder of their own")

@@ -27,7 +27,7 @@ def styles_command(
     from most_sketch.checkpoints.hub import Hub
     from most_sketch.checkpoints.manifest import read_manifest
     from most_sketch.checkpoints.weights import DEFAULT_WEIGHTS, find_weights
-    from most_sketch.images import WRITE_FORMATS
+    from most_sketch.photo.images import WRITE_FORMATS
 
     if photo is not None and output is None:
         raise InputError(f"{photo}: a photo is drawn with -o FILE only; without, the styles are listed")
@@ -49,7 +49,7 @@ def styles_command(
 def _draw(photo: Path | None, output: Path, weights: Path, device: str) -> None:
     from most_sketch.checkpoints.packaged import examples_folder
     from most_sketch.drawing.sketcher import Sketcher
-    from most_sketch.images import encode_image, read_image, write_bytes
+    from most_sketch.photo.images import encode_image, read_image, write_bytes
     from most_sketch.sheets import captioned
 
     picture = read_image(photo or examples_folder() / "astronaut.jpg")

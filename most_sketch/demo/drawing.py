@@ -10,8 +10,8 @@ from PIL import Image, ImageDraw
 
 from most_sketch.drawing.sketcher import Crop, Sketcher
 from most_sketch.errors import MostSketchError
-from most_sketch.faces import small_face_notice
-from most_sketch.images import read_image
+from most_sketch.photo.faces import small_face_notice
+from most_sketch.photo.images import read_image
 
 SHOWN_SIDE = 800
 """Length to which a photo with several faces is reduced, to choose among them."""

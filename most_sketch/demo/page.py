@@ -14,7 +14,7 @@ from most_sketch.checkpoints.packaged import examples_folder
 from most_sketch.demo.drawing import Drawing, draw_face, draw_photo, mark_faces, nearest_face
 from most_sketch.drawing.sketcher import Sketcher
 from most_sketch.errors import FaceError, MostSketchError
-from most_sketch.images import encode_image, write_bytes
+from most_sketch.photo.images import encode_image, write_bytes
 
 KEPT_SECONDS = 3600
 """The age at which uploads and sketches are removed, if the page is still open."""

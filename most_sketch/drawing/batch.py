@@ -20,9 +20,9 @@ from most_sketch.drawing.jobs import Job
 from most_sketch.drawing.sketcher import Crop, Sketcher
 from most_sketch.drawing.stores import Location, exists, write
 from most_sketch.errors import MostSketchError
-from most_sketch.faces import MIN_CONFIDENCE, Face, small_face_notice
-from most_sketch.frame import FRAME_HEIGHT, FRAME_WIDTH, put_back
-from most_sketch.images import decode_image, encode_image, read_image, sweep
+from most_sketch.photo.faces import MIN_CONFIDENCE, Face, small_face_notice
+from most_sketch.photo.frame import FRAME_HEIGHT, FRAME_WIDTH, put_back
+from most_sketch.photo.images import decode_image, encode_image, read_image, sweep
 
 READERS = 2
 WRITERS = 2

@@ -19,7 +19,7 @@ from most_sketch.drawing.jobs import Job
 from most_sketch.drawing.ray_connection import LOCAL, connected
 from most_sketch.drawing.sketcher import Network
 from most_sketch.errors import first_line
-from most_sketch.images import decode_image, encode_image
+from most_sketch.photo.images import decode_image, encode_image
 
 TASK_PHOTOS = 32
 """Photos that a worker is handed at once: enough for its reading ahead to pay, few enough to be lost with it."""

@@ -11,7 +11,7 @@ from pathlib import Path, PurePath
 
 from most_sketch.drawing.stores import ADDRESS, Location, StoreFile, location
 from most_sketch.errors import InputError
-from most_sketch.images import IMAGE_SUFFIXES, WRITE_FORMATS
+from most_sketch.photo.images import IMAGE_SUFFIXES, WRITE_FORMATS
 
 STREAM = "-"
 """Names standard input among the inputs, standard output as the output."""

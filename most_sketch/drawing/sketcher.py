@@ -18,10 +18,10 @@ from most_sketch.checkpoints.weights import DEFAULT_WEIGHTS, find_weights, load_
 from most_sketch.config import ModelConfig
 from most_sketch.device import resolve_device, resolve_precision
 from most_sketch.errors import FaceError
-from most_sketch.faces import MIN_CONFIDENCE, Face, FaceFinder
-from most_sketch.frame import Placement, place_face, place_whole, to_frame
-from most_sketch.images import flatten, read_image, to_image, to_tensor
 from most_sketch.network import AnyGenerator
+from most_sketch.photo.faces import MIN_CONFIDENCE, Face, FaceFinder
+from most_sketch.photo.frame import Placement, place_face, place_whole, to_frame
+from most_sketch.photo.images import flatten, read_image, to_image, to_tensor
 
 BATCH_SIZE = {"cpu": 1, "cuda": 32, "mps": 8}
 """Photos drawn at once. Measured: more than one gains nothing on a CPU, and would keep Ctrl-C waiting."""

@@ -21,7 +21,7 @@ from most_sketch.drawing.batch import Options, run
 from most_sketch.drawing.jobs import Job
 from most_sketch.drawing.sketcher import Sketcher
 from most_sketch.errors import MostSketchError
-from most_sketch.images import read_image
+from most_sketch.photo.images import read_image
 
 BATCH_SIZES = (1, 4, 16)
 ROUNDS = 3

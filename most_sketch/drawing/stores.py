@@ -13,7 +13,7 @@ from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
 from most_sketch.errors import InputError, first_line
-from most_sketch.images import PART_PREFIX, PART_SUFFIX, write_bytes
+from most_sketch.photo.images import PART_PREFIX, PART_SUFFIX, write_bytes
 
 ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 WHOLE_OR_NOT = frozenset({"s3", "gcs", "abfs"})

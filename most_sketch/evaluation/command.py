@@ -19,8 +19,8 @@ from most_sketch.evaluation.metrics import Metrics, load_metrics
 from most_sketch.evaluation.report import Case, render_report
 from most_sketch.evaluation.results import Evaluation, PairScore, to_csv
 from most_sketch.evaluation.scoring import draw_one, score_pairs
-from most_sketch.images import write_bytes
 from most_sketch.pairs.pairs import Pair, find_pairs, hold_out
+from most_sketch.photo.images import write_bytes
 
 DEFAULT_DATA = Path("cufs")
 SPLITS = ("all", "validation")

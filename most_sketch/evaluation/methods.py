@@ -12,8 +12,8 @@ from most_sketch.checkpoints.hub import HUB_FILE
 from most_sketch.checkpoints.weights import load_weights
 from most_sketch.errors import InputError, WeightsError
 from most_sketch.evaluation.baselines import Method, Nearest, dodge, grey
-from most_sketch.images import IMAGE_SUFFIXES, read_image, to_tensor
 from most_sketch.pairs.pairs import Pair
+from most_sketch.photo.images import IMAGE_SUFFIXES, read_image, to_tensor
 
 BASELINES = ("grey", "dodge", "nearest")
 """Name of the weights file in the folder of a training run."""

@@ -18,8 +18,8 @@ from most_sketch.evaluation.columns import COLUMNS, show
 from most_sketch.evaluation.published import TABLE_I
 from most_sketch.evaluation.results import Evaluation, PairScore
 from most_sketch.evaluation.table import notes
-from most_sketch.images import read_image
 from most_sketch.pairs.pairs import Pair
+from most_sketch.photo.images import read_image
 
 
 @dataclass(frozen=True)

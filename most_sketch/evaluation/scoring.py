@@ -13,8 +13,8 @@ from most_sketch.errors import InputError
 from most_sketch.evaluation.baselines import Method
 from most_sketch.evaluation.metrics import SMALLEST_SIDE, Metrics
 from most_sketch.evaluation.results import PairScore
-from most_sketch.images import to_image, to_levels
 from most_sketch.pairs.pairs import Pair, load_pair
+from most_sketch.photo.images import to_image, to_levels
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from pathlib import Path
 from PIL import Image
 
 from most_sketch.errors import FaceError, InputError
-from most_sketch.faces import MIN_CONFIDENCE, FaceFinder
-from most_sketch.frame import extend_with_paper, place_face, to_frame
-from most_sketch.images import encode_image, write_bytes
 from most_sketch.pairs.pairs import Pair, read_pair
+from most_sketch.photo.faces import MIN_CONFIDENCE, FaceFinder
+from most_sketch.photo.frame import extend_with_paper, place_face, to_frame
+from most_sketch.photo.images import encode_image, write_bytes
 
 SUFFIX = ".png"
 DARKEST_PAPER = 160

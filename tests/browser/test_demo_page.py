@@ -14,7 +14,7 @@ from conftest import EXAMPLES, STYLES
 from PIL import Image
 
 from most_sketch.drawing.sketcher import Sketcher
-from most_sketch.images import read_image
+from most_sketch.photo.images import read_image
 
 pytest.importorskip("gradio", reason="needs most-sketch[demo]")
 webdriver = pytest.importorskip("selenium.webdriver", reason="needs most-sketch[browser]")

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from PIL import Image
 
-from most_sketch.frame import EYES, Point
+from most_sketch.photo.frame import EYES, Point
 
 MIN_CONFIDENCE = 0.9
 SEARCH_SIDE = 1000
