@@ -14,7 +14,7 @@ from most_sketch.checkpoints.packaged import examples_folder
 from most_sketch.drawing.sketcher import Sketcher
 from most_sketch.pairs.pairs import find_pairs, hold_out, read_pair
 from most_sketch.photo.images import encode_image, read_image, write_bytes
-from most_sketch.sheets import contact_sheet
+from most_sketch.training.sheets import contact_sheet
 
 
 def main() -> None:

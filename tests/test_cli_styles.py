@@ -13,7 +13,7 @@ from PIL import Image
 from most_sketch.checkpoints.weights import save_weights
 from most_sketch.config import ModelConfig
 from most_sketch.network import build_generator
-from most_sketch.sheets import CAPTION, GAP
+from most_sketch.training.sheets import CAPTION, GAP
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from most_sketch.checkpoints.weights import bundled_weights, find_weights, load_
 from most_sketch.config import ModelConfig, TrainConfig
 from most_sketch.errors import WeightsError
 from most_sketch.network.generator import Generator
-from most_sketch.runs import Run, RunRecord
+from most_sketch.training.runs import Run, RunRecord
 
 REPOSITORY = "anna/sketches"
 TINY = ModelConfig(channels=8, stem_channels=8, slots=8, injection_channels=8)

@@ -14,7 +14,7 @@ import pytest
 import torch
 from drawn_pairs import write_pairs
 
-from most_sketch.runs import Run
+from most_sketch.training.runs import Run
 
 SETTINGS = {"channels": 8, "stem_channels": 8, "slots": 8, "injection_channels": 8, "discriminator_channels": 4}
 SLOW = {"generator_rate": 1e-7, "discriminator_rate": 1e-7}
@@ -23,7 +23,7 @@ SLOW = {"generator_rate": 1e-7, "discriminator_rate": 1e-7}
 PATIENCE = 120
 
 RECORDER = """
-import sys, torch, most_sketch.training as training
+import sys, torch, most_sketch.training.loop as training
 from most_sketch.cli import main
 from most_sketch.distribution import rank
 

@@ -7,10 +7,10 @@ import math
 import pytest
 import torch
 
-from most_sketch import losses
 from most_sketch.config import ModelConfig
 from most_sketch.network.encoder import Encoder
 from most_sketch.network.memory import Memory
+from most_sketch.training import losses
 
 
 def test_adversarial_losses_are_pix2pix_cross_entropies() -> None:

@@ -24,9 +24,9 @@ from most_sketch.cli import main
 from most_sketch.config import LossWeights, ModelConfig, TrainConfig
 from most_sketch.errors import InputError, MostSketchError, WeightsError
 from most_sketch.pairs.pairs import find_pairs, load_pair
-from most_sketch.perceptual import load_backbone
-from most_sketch.runs import Run, RunRecord
-from most_sketch.training import Execution, Scores, Trainer, train
+from most_sketch.training.loop import Execution, Scores, Trainer, train
+from most_sketch.training.perceptual import load_backbone
+from most_sketch.training.runs import Run, RunRecord
 
 TINY = ModelConfig(channels=16, stem_channels=16, slots=16, injection_channels=8, encoder_blocks=1)
 SHORT = TrainConfig(steps=10, batch_size=2, discriminator_channels=4)

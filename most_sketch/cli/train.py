@@ -18,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from most_sketch.errors import InputError
 
 if TYPE_CHECKING:
-    from most_sketch.runs import RunRecord
+    from most_sketch.training.runs import RunRecord
 
 PLAIN_EVERY = 50
 """Steps between lines where no live display can be shown."""
@@ -89,8 +89,8 @@ def train_command(
 
     from most_sketch.device import resolve_device, resolve_precision
     from most_sketch.distribution import process_group, rank
-    from most_sketch.runs import Run
-    from most_sketch.training import Execution, train
+    from most_sketch.training.loop import Execution, train
+    from most_sketch.training.runs import Run
 
     run = Run(out)
     chosen = (model, steps, batch_size, seed, perceptual, backgrounds, init, settings, data)
@@ -135,7 +135,7 @@ def _new_record(
 ) -> RunRecord:
     """The record of a new run: a preset, or the network it begins with, with `values` changed."""
     from most_sketch.config import PRESETS, override
-    from most_sketch.runs import RunRecord, network_of
+    from most_sketch.training.runs import RunRecord, network_of
 
     if name and name not in PRESETS:
         raise InputError(f"--model {name}: there are {', '.join(PRESETS)}")

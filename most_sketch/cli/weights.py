@@ -149,8 +149,8 @@ def push_command(
     """Upload the weights of a finished run with a model card made from its record and log."""
     from most_sketch.checkpoints.hub import HUB_FILE, Address, Hub
     from most_sketch.checkpoints.weights import load_weights
-    from most_sketch.model_card import model_card
-    from most_sketch.runs import Run
+    from most_sketch.training.model_card import model_card
+    from most_sketch.training.runs import Run
 
     address = Address.parse(repository)
     if address is None or str(address) != repository or address != Address(address.repository):

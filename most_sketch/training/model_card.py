@@ -9,8 +9,8 @@ from typing import Any
 
 from most_sketch.config import to_dict
 from most_sketch.errors import WeightsError
-from most_sketch.runs import Run, RunRecord
-from most_sketch.training import LOG_EVERY
+from most_sketch.training.loop import LOG_EVERY
+from most_sketch.training.runs import Run, RunRecord
 
 LICENCE_NOTE = (
     "The weights were trained on the pictures named above, and what their owners allow is all that these weights "
