@@ -29,9 +29,9 @@ import torch
 from mixed_folder import KINDS, Portraits
 
 from most_sketch.checkpoints.weights import load_weights, save_weights
-from most_sketch.config import ModelConfig
 from most_sketch.errors import MostSketchError
-from most_sketch.network import build_generator
+from most_sketch.network.build import build_generator
+from most_sketch.network.config import ModelConfig
 from most_sketch.photo.images import decode_image
 
 PATIENCE = 20

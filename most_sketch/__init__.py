@@ -12,10 +12,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from most_sketch.config import ModelConfig
     from most_sketch.drawing.cluster import DrawSketches
     from most_sketch.drawing.sketcher import Sketcher
     from most_sketch.errors import FaceError, InputError, MostSketchError, WeightsError
+    from most_sketch.network.config import ModelConfig
 
 __version__ = "0.1.0"
 __all__ = [
@@ -33,7 +33,7 @@ _HOME = {
     "DrawSketches": "most_sketch.drawing.cluster",
     "FaceError": "most_sketch.errors",
     "InputError": "most_sketch.errors",
-    "ModelConfig": "most_sketch.config",
+    "ModelConfig": "most_sketch.network.config",
     "MostSketchError": "most_sketch.errors",
     "Sketcher": "most_sketch.drawing.sketcher",
     "WeightsError": "most_sketch.errors",

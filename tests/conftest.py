@@ -20,8 +20,8 @@ from s3_server import Bucket, a_bucket
 
 from most_sketch.checkpoints.weights import save_weights
 from most_sketch.cli import main
-from most_sketch.config import ModelConfig
 from most_sketch.drawing.sketcher import Sketcher
+from most_sketch.network.config import ModelConfig
 from most_sketch.network.generator import Generator
 from most_sketch.photo.images import read_image
 

@@ -10,11 +10,11 @@ import torch
 from drawn_pairs import draw_pair, write_pairs
 from PIL import Image
 
-from most_sketch.config import TrainConfig
 from most_sketch.errors import InputError
 from most_sketch.pairs.pairs import PairSet, find_pairs
 from most_sketch.photo.images import to_tensor
 from most_sketch.training.augmentation import Backgrounds, augment, cast_shadow, compress, matte_of_studio_photo, turn
+from most_sketch.training.config import TrainConfig
 
 PLAIN = TrainConfig(flip=False, shift=0, tone=0)
 

@@ -14,9 +14,10 @@ from hub_server import OWNER_TOKEN, HubServer
 
 from most_sketch.checkpoints.manifest import update
 from most_sketch.checkpoints.weights import bundled_weights, find_weights, load_weights, save_weights
-from most_sketch.config import ModelConfig, TrainConfig
 from most_sketch.errors import WeightsError
+from most_sketch.network.config import ModelConfig
 from most_sketch.network.generator import Generator
+from most_sketch.training.config import TrainConfig
 from most_sketch.training.runs import Run, RunRecord
 
 REPOSITORY = "anna/sketches"

@@ -21,12 +21,12 @@ from torch import Tensor
 
 from most_sketch.checkpoints.weights import save_weights
 from most_sketch.cli.eval import eval_command
-from most_sketch.config import ModelConfig
 from most_sketch.errors import InputError, MostSketchError, WeightsError
 from most_sketch.evaluation.baselines import dodge, grey
 from most_sketch.evaluation.metrics import Metrics, l1
 from most_sketch.evaluation.published import TABLE_I, TABLE_II, published_set
 from most_sketch.evaluation.scoring import score_pairs
+from most_sketch.network.config import ModelConfig
 from most_sketch.network.generator import Generator
 from most_sketch.pairs.pairs import Pair, find_pairs, hold_out
 

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from most_sketch.config import ModelConfig
+from most_sketch.network.config import ModelConfig
 from most_sketch.network.encoder import Encoder
 from most_sketch.network.memory import Memory
 from most_sketch.training import losses

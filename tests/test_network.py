@@ -7,12 +7,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-from most_sketch.config import PRESETS, ModelConfig
+from most_sketch.network.config import ModelConfig
 from most_sketch.network.discriminator import PatchDiscriminator
 from most_sketch.network.encoder import Context, Encoder
 from most_sketch.network.generator import Generator, Renderer, crop_to, pad_to_stride
 from most_sketch.network.injection import StyleInjection
 from most_sketch.network.pix2pix import UNet256
+from most_sketch.training.presets import PRESETS
 
 TINY = ModelConfig(channels=8, stem_channels=8, slots=8, injection_channels=8)
 

@@ -21,9 +21,10 @@ from torchvision.models import vgg16
 
 from most_sketch.checkpoints.weights import load_weights
 from most_sketch.cli import main
-from most_sketch.config import LossWeights, ModelConfig, TrainConfig
 from most_sketch.errors import InputError, MostSketchError, WeightsError
+from most_sketch.network.config import ModelConfig
 from most_sketch.pairs.pairs import find_pairs, load_pair
+from most_sketch.training.config import LossWeights, TrainConfig
 from most_sketch.training.loop import Execution, Scores, Trainer, train
 from most_sketch.training.perceptual import load_backbone
 from most_sketch.training.runs import Run, RunRecord

@@ -17,8 +17,9 @@ from safetensors.torch import load_file, save_file
 
 from most_sketch.checkpoints.header import CONFIG_KEY, MAX_FILE, MAX_HEADER, read_header
 from most_sketch.checkpoints.weights import find_weights, load_weights, save_weights
-from most_sketch.config import ModelConfig, to_dict
+from most_sketch.config import to_dict
 from most_sketch.errors import WeightsError
+from most_sketch.network.config import ModelConfig
 from most_sketch.network.generator import Generator
 from most_sketch.network.pix2pix import UNet256
 

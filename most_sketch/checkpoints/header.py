@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
-from most_sketch.config import ModelConfig, from_dict
+from most_sketch.config import from_dict
 from most_sketch.errors import WeightsError
+from most_sketch.network.config import ModelConfig
 
 CONFIG_KEY = "most_sketch_model"
 """Where the metadata of a weights file holds its `ModelConfig`, as JSON."""

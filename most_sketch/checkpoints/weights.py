@@ -15,9 +15,10 @@ from most_sketch.checkpoints.header import CONFIG_KEY, HOLD_OUT, open_weights, r
 from most_sketch.checkpoints.hub import HUB_FILE, Address, Hub
 from most_sketch.checkpoints.manifest import Entry, check, read_manifest
 from most_sketch.checkpoints.packaged import weights_folder
-from most_sketch.config import ModelConfig, to_dict
+from most_sketch.config import to_dict
 from most_sketch.errors import WeightsError
-from most_sketch.network import AnyGenerator, build_generator
+from most_sketch.network.build import AnyGenerator, build_generator
+from most_sketch.network.config import ModelConfig
 from most_sketch.photo.images import atomic_write
 
 DEFAULT_WEIGHTS = "most-net"

@@ -23,11 +23,11 @@ from most_sketch.errors import InputError
 from most_sketch.terminal import say
 
 if TYPE_CHECKING:
-    from most_sketch.config import ModelConfig
     from most_sketch.drawing.batch import Options, Record
     from most_sketch.drawing.cluster import Cluster
     from most_sketch.drawing.jobs import Job
     from most_sketch.drawing.sketcher import Network
+    from most_sketch.network.config import ModelConfig
 
 MAX_STREAM = 1 << 29
 """Bytes that are taken from standard input at most."""

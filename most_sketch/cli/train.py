@@ -134,7 +134,7 @@ def _new_record(
     values: dict[str, Any],
 ) -> RunRecord:
     """The record of a new run: a preset, or the network it begins with, with `values` changed."""
-    from most_sketch.config import PRESETS, override
+    from most_sketch.training.presets import PRESETS, override
     from most_sketch.training.runs import RunRecord, network_of
 
     if name and name not in PRESETS:

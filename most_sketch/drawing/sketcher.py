@@ -15,10 +15,10 @@ from most_sketch.checkpoints.header import read_header
 from most_sketch.checkpoints.hub import Hub
 from most_sketch.checkpoints.packaged import examples_folder
 from most_sketch.checkpoints.weights import DEFAULT_WEIGHTS, find_weights, load_weights
-from most_sketch.config import ModelConfig
 from most_sketch.device import resolve_device, resolve_precision
 from most_sketch.errors import FaceError
-from most_sketch.network import AnyGenerator
+from most_sketch.network.build import AnyGenerator
+from most_sketch.network.config import ModelConfig
 from most_sketch.photo.faces import MIN_CONFIDENCE, Face, FaceFinder
 from most_sketch.photo.frame import Placement, place_face, place_whole, to_frame
 from most_sketch.photo.images import flatten, read_image, to_image, to_tensor

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from most_sketch.config import FEATURE_STRIDE, ModelConfig
+from most_sketch.network.config import FEATURE_STRIDE, ModelConfig
 from most_sketch.network.layers import InstanceNorm, ResidualBlock
 
 CONTEXT_STRIDE = 4

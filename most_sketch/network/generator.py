@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from most_sketch.config import FEATURE_STRIDE, ModelConfig
+from most_sketch.network.config import FEATURE_STRIDE, ModelConfig
 from most_sketch.network.encoder import Encoder
 from most_sketch.network.injection import StyleInjectionBlock
 from most_sketch.network.layers import ResidualBlock, UpsamplingBlock

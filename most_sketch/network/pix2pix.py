@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from most_sketch.config import ModelConfig
+from most_sketch.network.config import ModelConfig
 from most_sketch.network.generator import crop_to, pad_to_stride
 
 WIDTHS = (1, 2, 4, 8, 8, 8, 8, 8)

@@ -17,10 +17,10 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from most_sketch.config import TrainConfig
 from most_sketch.errors import InputError
 from most_sketch.photo.images import IMAGE_SUFFIXES, read_image, to_tensor
 from most_sketch.training.augmentation import Backgrounds, augment, matte_of_studio_photo
+from most_sketch.training.config import TrainConfig
 
 VALIDATION_EVERY = 10
 UNSURE = 128

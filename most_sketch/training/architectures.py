@@ -12,11 +12,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from most_sketch.config import ModelConfig, TrainConfig
+from most_sketch.network.config import ModelConfig
 from most_sketch.network.encoder import Encoder
 from most_sketch.network.generator import Generator, crop_to, pad_to_stride
 from most_sketch.network.pix2pix import UNet256
 from most_sketch.training import losses
+from most_sketch.training.config import TrainConfig
 
 Wrap = Callable[[nn.Module], Any]
 """`torch.compile`, or nothing."""

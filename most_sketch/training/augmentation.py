@@ -17,9 +17,9 @@ from scipy import ndimage
 from torch import Tensor
 from torchvision.transforms.v2 import functional as TF
 
-from most_sketch.config import TrainConfig
 from most_sketch.errors import InputError
 from most_sketch.photo.images import IMAGE_SUFFIXES, encode_image, read_image, to_image, to_tensor
+from most_sketch.training.config import TrainConfig
 
 NEAR_WHITE = 0.75
 """Above this in every channel, of [-1, 1], a pixel can be plain background."""

@@ -15,17 +15,18 @@ from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 
 from most_sketch.checkpoints.weights import load_weights
-from most_sketch.config import ModelConfig, TrainConfig
 from most_sketch.distribution import anywhere, average, rank, ranks, spread, wait_for_all
 from most_sketch.errors import InputError, MostSketchError, WeightsError
 from most_sketch.evaluation.metrics import Metric, fsim, l1, ssim
-from most_sketch.network import AnyGenerator
+from most_sketch.network.build import AnyGenerator
+from most_sketch.network.config import ModelConfig
 from most_sketch.network.discriminator import PatchDiscriminator
 from most_sketch.pairs.pairs import Pair, PairSet, StyleSampler, find_pairs, hold_out, load_pair, seed_of, turns_of
 from most_sketch.photo.images import to_image, to_levels
 from most_sketch.training import losses
 from most_sketch.training.architectures import ARCHITECTURES, Wrap
 from most_sketch.training.augmentation import Backgrounds
+from most_sketch.training.config import TrainConfig
 from most_sketch.training.perceptual import PerceptualBackbone, load_backbone
 from most_sketch.training.runs import Run, RunRecord
 from most_sketch.training.sheets import contact_sheet

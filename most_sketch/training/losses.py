@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from most_sketch.config import FEATURE_STRIDE
+from most_sketch.network.config import FEATURE_STRIDE
 from most_sketch.network.memory import Memory, assignment, to_slots
 
 

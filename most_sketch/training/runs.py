@@ -15,10 +15,12 @@ from PIL import Image
 from most_sketch.checkpoints.header import read_header
 from most_sketch.checkpoints.hub import HUB_FILE
 from most_sketch.checkpoints.weights import find_weights, save_weights
-from most_sketch.config import ModelConfig, TrainConfig, from_dict, to_dict
+from most_sketch.config import from_dict, to_dict
 from most_sketch.errors import InputError, WeightsError
-from most_sketch.network import AnyGenerator
+from most_sketch.network.build import AnyGenerator
+from most_sketch.network.config import ModelConfig
 from most_sketch.photo.images import atomic_write
+from most_sketch.training.config import TrainConfig
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,93 @@
+"""The shape of a network, which travels in its weights file. No torch here: a header is read without it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from most_sketch.errors import InputError
+
+ARCHITECTURES = ("most-net", "pix2pix")
+STYLE_NAME = re.compile(r"\w[\w +-]{0,39}")
+"""What a style may be called: names come from weights files too, and become part of the names of sketches."""
+MAX_STYLES, MAX_WIDTH, MAX_BLOCKS = 256, 1 << 14, 64
+"""Far beyond any use; a hostile weights file cannot make us build a network of a billion layers."""
+FEATURE_STRIDE = 4
+"""Photo pixels per feature: both encoders work down to a quarter of the resolution."""
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The shape of a MOST-Net; rides in the metadata of every weights file.
+
+    The defaults are what a file that leaves a field out means; `training.presets` has ours, the paper's, Pix2Pix's.
+    """
+
+    styles: tuple[str, ...] = ("pencil",)
+    """Names of the memories, one for each drawing style. The first is the default style."""
+    architecture: str = "most-net"
+    """`most-net`, or `pix2pix`: the U-Net that the paper compares with, of which only `stem_channels` matters."""
+    channels: int = 128
+    """Width c of photo and sketch features."""
+    stem_channels: int = 64
+    """Width of the encoders' first convolution and of the decoder's last stage."""
+    stem_stride: int = 2
+    """Stride of the encoders' first convolution, 1 or 2.
+    Departure: 2, with a pixel-shuffle last step in the decoder; half of the paper-sized network's
+    time would go into its full-resolution layers."""
+    encoder_blocks: int = 2
+    """Residual blocks of each encoder at the feature resolution."""
+    context_blocks: int = 0
+    """Residual blocks of each encoder at a sixteenth of the resolution, which see nearly the whole picture: hair or a
+    dark background is a question of what is around it. Beyond the paper. They begin as adding nothing."""
+    matting: bool = False
+    """Tell the person from the background, learnt from masks, and draw the person only. Beyond the paper."""
+    slots: int = 256
+    """Key-value pairs K in each style's memory."""
+    temperature: float = 0.05
+    """Softmax temperature of attentive reading and memory refinement.
+    Departure: with the paper's raw cosines (temperature 1) the read is nearly the mean of all values:
+    simulated with K = 512, c = 256 its spatial variation is 0.4% of the values' own."""
+    aligned_start: bool = True
+    """Start the slots with photo and sketch features of the same place (paper: at random)."""
+    injection_blocks: int = 3
+    """Style-injection residual blocks."""
+    injection_channels: int = 64
+    """Hidden width between the style map and its gamma and beta."""
+    decoder_blocks: int = 1
+    """Residual blocks of the decoder before each upsampling."""
+    output_channels: int = 1
+    """Channels of the pixel shuffle. With more than one, a convolution at full resolution makes the sketch of
+    them, which can take out the fine grid that the shuffle alone leaves in dark places."""
+    skip: bool = True
+    """Hand the photo encoder's first features to the decoder's last stage.
+    The paper calls its backbone similar to U-Net; without it eyes and glasses blur."""
+
+    def __post_init__(self) -> None:
+        if self.architecture not in ARCHITECTURES:
+            raise ValueError(f"architecture must be one of {ARCHITECTURES}, not {self.architecture!r}")
+        if self.architecture == "pix2pix" and len(self.styles) > 1:
+            raise ValueError("pix2pix draws in one style only")
+        if not 1 <= len(self.styles) <= MAX_STYLES or len(set(self.styles)) != len(self.styles):
+            raise ValueError(f"styles must be 1 to {MAX_STYLES} different names, not {len(self.styles)}: {self.styles}")
+        for name in self.styles:
+            if not STYLE_NAME.fullmatch(name):
+                raise ValueError(f"a style's name is up to 40 letters, digits, _, + and -, not {name!r}")
+        if self.stem_stride not in (1, 2):
+            raise ValueError(f"stem_stride must be 1 or 2, not {self.stem_stride}")
+        if not 1e-3 <= self.temperature <= 1e3:
+            raise ValueError(f"temperature must be from 0.001 to 1000, not {self.temperature}")
+        for name in ("channels", "stem_channels", "slots", "injection_channels", "output_channels"):
+            if not 1 <= getattr(self, name) <= MAX_WIDTH:
+                raise ValueError(f"{name} must be from 1 to {MAX_WIDTH}, not {getattr(self, name)}")
+        for name in ("encoder_blocks", "context_blocks", "injection_blocks", "decoder_blocks"):
+            if not 0 <= getattr(self, name) <= MAX_BLOCKS:
+                raise ValueError(f"{name} must be from 0 to {MAX_BLOCKS}, not {getattr(self, name)}")
+
+    def style_index(self, style: str | None) -> int:
+        """The place of a style's memory; None is the first. Raises `InputError` that lists what there is."""
+        if style is None:
+            return 0
+        if style not in self.styles:
+            raise InputError(f"no style {style!r} in these weights; there is {', '.join(self.styles)}")
+        return self.styles.index(style)

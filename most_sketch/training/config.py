@@ -1,0 +1,80 @@
+"""The settings of a training run, which travel in its record; `presets` joins them to a network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """The lambdas of the full objective. The defaults are the paper's: Eq. 16 and section IV-A."""
+
+    adversarial: float = 1.0
+    reconstruction: float = 200.0
+    style: float = 40.0
+    content: float = 40.0
+    memory_refinement: float = 10.0
+    feature_matching: float = 0.0
+    """Of the discriminator's features. Beyond the paper."""
+    matte: float = 20.0
+    """Of person and background, where the network tells them apart (`matting`). Beyond the paper."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """All that decides a training run besides the network and the data; rides in the training state.
+
+    The defaults are what a record that leaves a field out means; `training.presets` has ours, the paper's, Pix2Pix's.
+    """
+
+    steps: int = 3000
+    batch_size: int = 4
+    """Of all ranks together."""
+    seed: int = 0
+    generator_rate: float = 4e-4
+    discriminator_rate: float = 2e-4
+    """Departure: with few steps the paper's .001 lets the discriminator win at once."""
+    betas: tuple[float, float] = (0.5, 0.999)
+    decay_from: float = 0.5
+    """Share of the steps after which both learning rates fall linearly to zero; 1 keeps them constant."""
+    ema_decay: float = 0.998
+    memory_decay: float = 0.99
+    """Alpha of Eq. 6. Departure: the paper's .999 needs its 17,000 steps."""
+    fixed_memory: bool = False
+    """Leave the memory as `--init` brought it, without sketch encoder and memory refinement: what weights to
+    draw with, which hold no sketch encoder, can be trained on with."""
+    reseed_after: int = 200
+    """Updates of its own style that a slot may go without a vote before it is started anew; 0 never."""
+    losses: LossWeights = LossWeights()
+    perceptual_crop: int | None = None
+    """Side of the random square on which the VGG losses are taken; None takes the whole frame.
+    The crop's expectation is the whole frame's loss, at a fraction of the time on a CPU."""
+    unit_features: bool = False
+    """Compare only the directions of VGG features at each place, as LPIPS does: the faint strokes of hair and cheeks
+    then count as much as outlines. Beyond the paper; it brings the texture."""
+    discriminator_channels: int = 64
+    """Width of the discriminator's first layer; the last has eight times as many."""
+    shares: tuple[int, ...] = (1,)
+    """Turns of each style among the samples, in the order of the styles; 1 for those not named."""
+    cross_style: float = 0.0
+    """Share of the drawings made in another style than their pair's, which has no sketch of that style: only the
+    discriminator, without the photo, and the content loss judge them. It teaches a style with studio photos, say,
+    to draw the photos of the others. One of each rank's share of a batch is left. Beyond the paper."""
+    hold_out: int = 10
+    """Every n-th pair of each database is never trained on, but validated with; 0 trains on all."""
+    flip: bool = True
+    shift: int = 4
+    """Largest shift of photo and sketch together, in pixels."""
+    tone: float = 0.15
+    """Largest relative change of the photo's brightness, contrast and colour."""
+    rotate: float = 0.0
+    """Largest rotation of photo and sketch together, in degrees."""
+    zoom: float = 0.0
+    """Largest relative change of both's size."""
+    background: float = 0.6
+    """Share of photos that get another background, where the run has pictures for it."""
+    shadow: float = 0.0
+    """Share of photos with one side in shadow; likewise the next three."""
+    blur: float = 0.0
+    noise: float = 0.0
+    jpeg: float = 0.0
