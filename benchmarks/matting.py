@@ -18,7 +18,8 @@ import torch.nn.functional as F
 from most_sketch.checkpoints.weights import load_weights
 from most_sketch.network.config import FEATURE_STRIDE
 from most_sketch.network.generator import Generator, pad_to_stride
-from most_sketch.pairs.pairs import find_pairs, hold_out, load_matte, load_pair
+from most_sketch.pairs.mattes import load_matte
+from most_sketch.pairs.pairs import find_pairs, hold_out, load_pair
 
 
 def main() -> None:

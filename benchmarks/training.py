@@ -21,10 +21,11 @@ from unittest import mock
 import torch
 from torch.utils.data import DataLoader
 
-from most_sketch.pairs.pairs import PairSet, StyleSampler, find_pairs
+from most_sketch.pairs.pairs import find_pairs
 from most_sketch.training.loop import CALIBRATION_SKETCHES, Execution, Trainer
 from most_sketch.training.perceptual import load_backbone
 from most_sketch.training.presets import PRESETS
+from most_sketch.training.samples import PairSet, StyleSampler
 
 WARM_UP = 2
 

@@ -11,10 +11,12 @@ from drawn_pairs import draw_pair, write_pairs
 from PIL import Image
 
 from most_sketch.errors import InputError
-from most_sketch.pairs.pairs import PairSet, find_pairs
+from most_sketch.pairs.mattes import matte_of_studio_photo
+from most_sketch.pairs.pairs import find_pairs
 from most_sketch.photo.images import to_tensor
-from most_sketch.training.augmentation import Backgrounds, augment, cast_shadow, compress, matte_of_studio_photo, turn
+from most_sketch.training.augmentation import Backgrounds, augment, cast_shadow, compress, turn
 from most_sketch.training.config import TrainConfig
+from most_sketch.training.samples import PairSet
 
 PLAIN = TrainConfig(flip=False, shift=0, tone=0)
 

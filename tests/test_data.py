@@ -10,8 +10,9 @@ import torch
 from drawn_pairs import SIZE, draw_pair, write_pairs
 
 from most_sketch.errors import InputError
-from most_sketch.pairs.pairs import PairSet, StyleSampler, find_pairs, hold_out, load_pair
+from most_sketch.pairs.pairs import find_pairs, hold_out, load_pair
 from most_sketch.training.config import TrainConfig
+from most_sketch.training.samples import PairSet, StyleSampler
 
 PLAIN = TrainConfig(flip=False, shift=0, tone=0)
 

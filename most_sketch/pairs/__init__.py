@@ -1,1 +1,1 @@
-"""Paired sets of photos and sketches: find, hold out, read, prepare. Imports photo."""
+"""Paired sets of photos and sketches: find, hold out, read, prepare; mattes of the photos. Imports photo."""

@@ -13,7 +13,6 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from PIL import Image
-from scipy import ndimage
 from torch import Tensor
 from torchvision.transforms.v2 import functional as TF
 
@@ -21,10 +20,6 @@ from most_sketch.errors import InputError
 from most_sketch.photo.images import IMAGE_SUFFIXES, encode_image, read_image, to_image, to_tensor
 from most_sketch.training.config import TrainConfig
 
-NEAR_WHITE = 0.75
-"""Above this in every channel, of [-1, 1], a pixel can be plain background."""
-PLAIN_SHARE = (0.1, 0.9)
-"""A photo of which this much is plain background, connected to its border, can get another one."""
 KEPT_BACKGROUNDS = 256
 
 
@@ -113,22 +108,6 @@ def cast_shadow(photo: Tensor, direction: float, place: float, depth: float) -> 
 def compress(photo: Tensor, quality: int) -> Tensor:
     """What JPEG of this quality, 1 to 100, leaves of a photo."""
     return to_tensor(Image.open(io.BytesIO(encode_image(to_image(photo), ".jpg", quality))))
-
-
-def matte_of_studio_photo(photo: Tensor) -> Tensor:
-    """Where a photo (3, H, W) shows the person, as (1, H, W) in [0, 1]: everywhere unless it is on plain white.
-
-    The background is what is nearly white and connected to the left, right or upper border.
-    """
-    white = (photo > NEAR_WHITE).all(dim=0).numpy()
-    start = white.copy()
-    start[1:, 1:-1] = False
-    plain = torch.from_numpy(ndimage.binary_propagation(start, mask=white)).float()[None]
-    if not PLAIN_SHARE[0] < plain.mean().item() < PLAIN_SHARE[1]:
-        return torch.ones_like(plain)
-    # Grown by a pixel and softened: the rim of the head is a mixture with white.
-    background: Tensor = TF.gaussian_blur(F.max_pool2d(plain, 3, 1, 1), [5, 5], [1.0, 1.0])
-    return 1 - background
 
 
 class Backgrounds:

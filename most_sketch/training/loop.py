@@ -21,7 +21,7 @@ from most_sketch.evaluation.metrics import Metric, fsim, l1, ssim
 from most_sketch.network.build import AnyGenerator
 from most_sketch.network.config import ModelConfig
 from most_sketch.network.discriminator import PatchDiscriminator
-from most_sketch.pairs.pairs import Pair, PairSet, StyleSampler, find_pairs, hold_out, load_pair, seed_of, turns_of
+from most_sketch.pairs.pairs import Pair, find_pairs, hold_out, load_pair
 from most_sketch.photo.images import to_image, to_levels
 from most_sketch.training import losses
 from most_sketch.training.architectures import ARCHITECTURES, Wrap
@@ -29,6 +29,7 @@ from most_sketch.training.augmentation import Backgrounds
 from most_sketch.training.config import TrainConfig
 from most_sketch.training.perceptual import PerceptualBackbone, load_backbone
 from most_sketch.training.runs import Run, RunRecord
+from most_sketch.training.samples import PairSet, StyleSampler, seed_of, turns_of
 from most_sketch.training.sheets import contact_sheet
 
 LOG_EVERY = 10

@@ -1,0 +1,137 @@
+"""What training draws from paired sets: every style in its turn, each sample augmented anew.
+
+All randomness of a training sample is a function of the seed and the sample's number, so a resumed run sees
+exactly what an uninterrupted one would have seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+
+from most_sketch.errors import InputError
+from most_sketch.pairs.mattes import load_matte
+from most_sketch.pairs.pairs import Pair, load_pair
+from most_sketch.training.augmentation import Backgrounds, augment
+from most_sketch.training.config import TrainConfig
+
+UNSURE = 128
+"""A matte that never falls below this, of 255, knows of no background."""
+
+Sample = tuple[Tensor, Tensor, int, Tensor]
+"""Photo (3, H, W) and sketch (1, H, W), both in [-1, 1], the index of the style, and the matte (1, H, W) in [0, 1],
+which is 1 where the photo shows the person."""
+
+
+class PairSet(Dataset[Sample]):
+    """The pairs of several styles, decoded once and kept in memory as bytes, augmented anew each time.
+
+    An item is asked for by (style, place, seed); the seed decides the augmentation.
+    Raises `InputError` unless all pairs have the size of the first.
+    """
+
+    def __init__(
+        self, styles: Sequence[Sequence[Pair]], config: TrainConfig, backgrounds: Backgrounds | None = None
+    ) -> None:
+        self.config = config
+        self.backgrounds = backgrounds
+        self.pictures = [[_as_bytes(pair) for pair in pairs] for pairs in styles]
+        self.size = self.pictures[0][0].shape[-2:]
+        for pairs, pictures in zip(styles, self.pictures, strict=True):
+            for pair, picture in zip(pairs, pictures, strict=True):
+                if picture.shape[-2:] != self.size:
+                    raise InputError(
+                        f"{pair.name}: {picture.shape[2]} x {picture.shape[1]} pixels, "
+                        f"unlike the first pair's {self.size[1]} x {self.size[0]}; bring all pairs to one frame"
+                    )
+
+    def __getitem__(self, item: tuple[int, int, int]) -> Sample:
+        style, place, seed = item
+        picture = self.pictures[style][place].float() / 127.5 - 1
+        generator = torch.Generator().manual_seed(seed)
+        photo, sketch, matte = augment(
+            picture[:3], picture[3:4], (picture[4:] + 1) / 2, self.config, generator, self.backgrounds
+        )
+        return photo, sketch, style, matte
+
+    @property
+    def has_mattes(self) -> bool:
+        """Is it known of any photo where it shows the person?"""
+        return any(picture[4].min() < UNSURE for style in self.pictures for picture in style)
+
+    def sketches(self, count: int) -> Tensor:
+        """Some sketches of every style, (B, 1, H, W) in [-1, 1], at most `count` of each."""
+        pictures = [picture[3:4] for style in self.pictures for picture in style[:count]]
+        return torch.stack(pictures).float() / 127.5 - 1
+
+
+def _as_bytes(pair: Pair) -> Tensor:
+    """Photo, sketch and matte in one (5, H, W) uint8 tensor."""
+    photo, sketch = load_pair(pair)
+    matte = load_matte(pair, photo) * 2 - 1
+    return ((torch.cat([photo, sketch, matte]) + 1) * 127.5).round().to(torch.uint8)
+
+
+class StyleSampler(Sampler[list[tuple[int, int, int]]]):
+    """Batches of (style, place, seed), from step `start` up to `config.steps`, or one rank's share of each.
+
+    Styles take turns, so each is drawn as often as `config.shares` says whatever its size; within a style every
+    epoch is a new permutation. Any sample can be computed from its number alone, which makes resuming exact.
+    """
+
+    def __init__(
+        self, sizes: Sequence[int], config: TrainConfig, start: int = 0, rank: int = 0, ranks: int = 1
+    ) -> None:
+        self.rank, self.ranks = rank, ranks
+        self.sizes = sizes
+        self.config = config
+        self.start = start
+        self.turns = _round(turns_of(len(sizes), config.shares))
+        self._permutation = lru_cache(maxsize=2 * len(sizes))(self._shuffle)
+
+    def __len__(self) -> int:
+        return self.config.steps - self.start
+
+    def __iter__(self) -> Iterator[list[tuple[int, int, int]]]:
+        batch = self.config.batch_size
+        for step in range(self.start, self.config.steps):
+            yield [self.sample(number) for number in range(step * batch + self.rank, (step + 1) * batch, self.ranks)]
+
+    def sample(self, number: int) -> tuple[int, int, int]:
+        """The (style, place, seed) of the sample with this number, counted from the run's first."""
+        rounds, turn = divmod(number, len(self.turns))
+        style = self.turns[turn]
+        drawn = rounds * self.turns.count(style) + self.turns[:turn].count(style)
+        epoch, place = divmod(drawn, self.sizes[style])
+        return style, self._permutation(style, epoch)[place], seed_of(self.config.seed, 1, number)
+
+    def _shuffle(self, style: int, epoch: int) -> list[int]:
+        generator = torch.Generator().manual_seed(seed_of(self.config.seed, 2, style, epoch))
+        order: list[int] = torch.randperm(self.sizes[style], generator=generator).tolist()
+        return order
+
+
+def turns_of(styles: int, shares: Sequence[int]) -> list[int]:
+    """How many turns each style has in a round: its share, 1 for those not named."""
+    if len(shares) > styles or min(shares) < 1:
+        raise InputError(f"shares: at most one whole number from 1 up for each of {styles} styles, not {list(shares)}")
+    return [*shares, *[1] * (styles - len(shares))]
+
+
+def _round(turns: Sequence[int]) -> list[int]:
+    """One round of styles, each as often as it has turns and spread evenly: (3, 1, 1) gives 0 0 1 2 0."""
+    places = [((turn + 0.5) / count, style) for style, count in enumerate(turns) for turn in range(count)]
+    return [style for _, style in sorted(places)]
+
+
+def seed_of(*parts: int) -> int:
+    """One well-mixed 63-bit seed from several small numbers."""
+    mixed = 0x9E3779B97F4A7C15
+    for part in parts:
+        mixed = ((mixed ^ (part + 1)) * 0xBF58476D1CE4E5B9) % 2**64
+        mixed ^= mixed >> 31
+    return mixed >> 1
