@@ -15,9 +15,9 @@ import torch
 
 from most_sketch.pairs.pairs import find_pairs, hold_out, load_pair
 from most_sketch.training import losses
-from most_sketch.training.loop import Execution, Trainer
 from most_sketch.training.perceptual import load_backbone
 from most_sketch.training.runs import Run
+from most_sketch.training.trainer import Execution, Trainer
 
 
 def main() -> None:

@@ -25,9 +25,11 @@ from most_sketch.errors import InputError, MostSketchError, WeightsError
 from most_sketch.network.config import ModelConfig
 from most_sketch.pairs.pairs import find_pairs, load_pair
 from most_sketch.training.config import LossWeights, TrainConfig
-from most_sketch.training.loop import Execution, Scores, Trainer, train
+from most_sketch.training.loop import train
 from most_sketch.training.perceptual import load_backbone
 from most_sketch.training.runs import Run, RunRecord
+from most_sketch.training.trainer import Execution, Scores, Trainer
+from most_sketch.training.warm_start import begin_with
 
 TINY = ModelConfig(channels=16, stem_channels=16, slots=16, injection_channels=8, encoder_blocks=1)
 SHORT = TrainConfig(steps=10, batch_size=2, discriminator_channels=4)
@@ -354,10 +356,10 @@ def test_memories_of_another_size_begin_anew(tmp_path: Path) -> None:
     first = begin(tmp_path / "first", data, replace(SHORT, steps=1))
     go(first)
     trainer = Trainer(replace(TINY, styles=("ink",), slots=8), SHORT, None, CPU)
-    trainer.begin_with(first.state()["artist"], {}, ("ink",))
+    begin_with(trainer, first.state()["artist"], {}, ("ink",))
     assert not trainer.artist.generator.memory.started.any()
     trainer = Trainer(replace(TINY, styles=("ink",)), SHORT, None, CPU)
-    trainer.begin_with(first.state()["artist"], {}, ("ink",))
+    begin_with(trainer, first.state()["artist"], {}, ("ink",))
     assert trainer.artist.generator.memory.started.all()
 
 

@@ -89,8 +89,9 @@ def train_command(
 
     from most_sketch.device import resolve_device, resolve_precision
     from most_sketch.distribution import process_group, rank
-    from most_sketch.training.loop import Execution, train
+    from most_sketch.training.loop import train
     from most_sketch.training.runs import Run
+    from most_sketch.training.trainer import Execution
 
     run = Run(out)
     chosen = (model, steps, batch_size, seed, perceptual, backgrounds, init, settings, data)

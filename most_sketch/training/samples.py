@@ -122,6 +122,22 @@ def turns_of(styles: int, shares: Sequence[int]) -> list[int]:
     return [*shares, *[1] * (styles - len(shares))]
 
 
+def styles_to_draw(style: Tensor, styles: int, config: TrainConfig, chance: torch.Generator) -> Tensor:
+    """The style to draw each sample (B,) in: its own, but for some another, by the styles' shares.
+
+    One of the batch keeps its own, so that no batch is without a sketch to compare with.
+    """
+    count = len(style)
+    if not config.cross_style or styles == 1 or count == 1:
+        return style
+    crossed = torch.rand(count, generator=chance) < config.cross_style * count / (count - 1)
+    crossed[torch.randint(count, (), generator=chance)] = False
+    shares = torch.tensor(turns_of(styles, config.shares), dtype=torch.float)
+    others = shares.expand(count, styles).scatter(1, style.cpu()[:, None], 0)
+    drawn = torch.multinomial(others, 1, generator=chance)[:, 0]
+    return torch.where(crossed, drawn, style.cpu()).to(style.device)
+
+
 def _round(turns: Sequence[int]) -> list[int]:
     """One round of styles, each as often as it has turns and spread evenly: (3, 1, 1) gives 0 0 1 2 0."""
     places = [((turn + 0.5) / count, style) for style, count in enumerate(turns) for turn in range(count)]

@@ -1,0 +1,75 @@
+"""Begin a run with the networks of another run, or with weights to draw with: what `--init` names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from most_sketch.checkpoints.weights import load_weights
+from most_sketch.errors import InputError, WeightsError
+from most_sketch.training.config import TrainConfig
+from most_sketch.training.runs import Run
+from most_sketch.training.trainer import Trainer
+
+
+def warm_start(trainer: Trainer, init: str | None) -> None:
+    """Begin with the networks of the run in this folder, or of these weights, if any; else with random ones.
+
+    Raises `InputError` and `WeightsError` for what cannot be begun with.
+    """
+    if init:
+        begin_with(trainer, *_networks(init, trainer.config))
+    elif trainer.config.fixed_memory:
+        raise InputError("fixed_memory leaves the memory as --init brought it; give --init")
+
+
+@torch.no_grad()
+def begin_with(
+    trainer: Trainer, theirs: Mapping[str, Tensor], their_discriminator: Mapping[str, Tensor], styles: Sequence[str]
+) -> None:
+    """Begin with the networks of another run, of these styles, as far as they are of one name and shape.
+
+    A style that both runs have keeps its memory, if slots and channels are as many; the others' memories
+    begin anew. Raises `WeightsError` if nothing fits, or a memory that is to stay fixed would begin anew.
+    """
+    ours: dict[str, Tensor] = trainer.artist.state_dict()
+    memories = [name for name in ours if name.startswith("generator.memory.")]
+    taken = [name for name in _fitting(ours, theirs) if name not in memories]
+    if not taken:
+        raise WeightsError("the networks of the run to begin with have another shape in every layer")
+    for name in taken:
+        ours[name].copy_(theirs[name])
+    # As a whole or not at all: a memory that counts as started must have its slots.
+    if all(name in theirs and theirs[name].shape[1:] == ours[name].shape[1:] for name in memories):
+        for place, style in enumerate(trainer.artist.generator.config.styles):
+            if style in styles:
+                for name in memories:
+                    ours[name][place] = theirs[name][styles.index(style)]
+    if trainer.config.fixed_memory and not all(ours[name].all() for name in memories if name.endswith("started")):
+        raise WeightsError(f"a fixed memory is that of the weights begun with, which have {', '.join(styles)} only")
+    trainer.ema.module.load_state_dict(trainer.artist.generator.state_dict())
+    # A judge that begins anew would unlearn what the generator has learnt before it can judge it.
+    judge: dict[str, Tensor] = trainer.discriminator.state_dict()
+    for name in _fitting(judge, their_discriminator):
+        judge[name].copy_(their_discriminator[name])
+
+
+def _fitting(ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> list[str]:
+    """The names of tensors that both have in the same shape."""
+    return [name for name in ours.keys() & theirs.keys() if theirs[name].shape == ours[name].shape]
+
+
+def _networks(init: str, config: TrainConfig) -> tuple[Mapping[str, Tensor], Mapping[str, Tensor], tuple[str, ...]]:
+    """The networks of an earlier run, or the generator of weights to draw with: (artist, discriminator, styles)."""
+    run = Run(Path(init))
+    if run.exists:
+        state = run.state()
+        return state["artist"], state["discriminator"], run.record().model.styles
+    generator = load_weights(init)
+    if not config.fixed_memory:
+        raise InputError(f"--init {init}: weights to draw with hold no sketch encoder; add --set fixed_memory=true")
+    artist = {f"generator.{name}": tensor for name, tensor in generator.state_dict().items()}
+    return artist, {}, generator.config.styles
