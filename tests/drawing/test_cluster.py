@@ -31,7 +31,7 @@ from most_sketch.errors import MostSketchError
 MARK = "MOST_SKETCH_TEST_RUN"
 FILES = 500
 PATIENCE = 600
-SCALING = Path(__file__).parent.parent / "docs" / "scaling.md"
+SCALING = Path(__file__).parents[2] / "docs" / "scaling.md"
 REASON = "comes with most-sketch[ray]"
 
 
