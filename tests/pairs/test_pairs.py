@@ -1,20 +1,14 @@
-"""Pairs are found in every layout, held out by a fixed rule, sampled evenly and reproducibly."""
+"""Pairs are found in every layout, named where they do not fit, and held out by a fixed rule."""
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 
 import pytest
-import torch
-from drawn_pairs import SIZE, draw_pair, write_pairs
+from drawn_pairs import draw_pair, write_pairs
 
 from most_sketch.errors import InputError
 from most_sketch.pairs.pairs import find_pairs, hold_out, load_pair
-from most_sketch.training.config import TrainConfig
-from most_sketch.training.samples import PairSet, StyleSampler
-
-PLAIN = TrainConfig(flip=False, shift=0, tone=0)
 
 
 def test_pairs_are_found_at_any_depth_and_named_by_database(tmp_path: Path) -> None:
@@ -77,48 +71,9 @@ def test_every_tenth_of_each_database_is_held_out(tmp_path: Path) -> None:
     assert hold_out(pairs, every=0) == (pairs, [])
 
 
-def test_sizes_that_differ_within_a_pair_or_a_set_are_named(tmp_path: Path) -> None:
+def test_sizes_that_differ_within_a_pair_are_named(tmp_path: Path) -> None:
     write_pairs(tmp_path, ["anna", "ben"])
     draw_pair(1, (50, 60))[1].save(tmp_path / "sketches" / "ben.png")
-    anna, ben = find_pairs(tmp_path)
+    _, ben = find_pairs(tmp_path)
     with pytest.raises(InputError, match=r"ben: the photo has 40 x 48 pixels and the sketch 50 x 60"):
         load_pair(ben)
-    draw_pair(1, (50, 60))[0].save(tmp_path / "photos" / "ben.png")
-    with pytest.raises(InputError, match=r"ben: 50 x 60 pixels, unlike the first pair's 40 x 48"):
-        PairSet([[anna, ben]], PLAIN)
-
-
-def test_without_augmentation_a_sample_is_the_pair_itself(tmp_path: Path) -> None:
-    (pair,) = find_pairs(write_pairs(tmp_path, ["anna"]))
-    photo, sketch, style, matte = PairSet([[pair]], PLAIN)[0, 0, 1]
-    original = load_pair(pair)
-    torch.testing.assert_close(photo, original[0], atol=1e-5, rtol=0)
-    torch.testing.assert_close(sketch, original[1], atol=1e-5, rtol=0)
-    assert style == 0
-    assert matte.shape == sketch.shape
-    assert photo.shape == (3, SIZE[1], SIZE[0])
-
-
-def test_styles_are_drawn_equally_often_and_every_pair_once_an_epoch() -> None:
-    config = TrainConfig(steps=20, batch_size=2)
-    drawn = [item for batch in StyleSampler([5, 2], config) for item in batch]
-    assert Counter(style for style, _, _ in drawn) == {0: 20, 1: 20}
-    first = [place for style, place, _ in drawn if style == 0]
-    assert [sorted(first[i : i + 5]) for i in range(0, 20, 5)] == [list(range(5))] * 4
-    assert first[:5] != first[5:10]
-    assert len({seed for _, _, seed in drawn}) == 40
-
-
-def test_styles_are_drawn_as_often_as_their_shares_say() -> None:
-    config = TrainConfig(steps=12, batch_size=2, shares=(3,))
-    drawn = [style for batch in StyleSampler([4, 2, 2, 2], config) for style, _, _ in batch]
-    assert Counter(drawn) == {0: 12, 1: 4, 2: 4, 3: 4}
-    assert drawn[:6] == drawn[6:12] == [0, 0, 1, 2, 3, 0]
-    first = [place for batch in StyleSampler([4, 2, 2, 2], config) for style, place, _ in batch if style == 0]
-    assert sorted(first[:4]) == sorted(first[4:8]) == [0, 1, 2, 3]
-
-
-def test_a_sampler_that_starts_later_goes_on_with_the_same_samples() -> None:
-    config = TrainConfig(steps=9, batch_size=3)
-    assert list(StyleSampler([4], config, start=5)) == list(StyleSampler([4], config))[5:]
-    assert list(StyleSampler([4], config)) != list(StyleSampler([4], TrainConfig(steps=9, batch_size=3, seed=1)))

@@ -7,16 +7,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from drawn_pairs import draw_pair, write_pairs
+from drawn_pairs import draw_pair
 from PIL import Image
 
 from most_sketch.errors import InputError
 from most_sketch.pairs.mattes import matte_of_studio_photo
-from most_sketch.pairs.pairs import find_pairs
 from most_sketch.photo.images import to_tensor
 from most_sketch.training.augmentation import Backgrounds, augment, cast_shadow, compress, turn
 from most_sketch.training.config import TrainConfig
-from most_sketch.training.samples import PairSet
 
 PLAIN = TrainConfig(flip=False, shift=0, tone=0)
 
@@ -79,17 +77,6 @@ def test_compression_leaves_a_similar_photo_of_the_same_range() -> None:
     assert poor.abs().max() <= 1
 
 
-def test_a_studio_photos_matte_is_the_face() -> None:
-    _, _, matte = face()
-    assert matte[0, 0, 0] < 0.001
-    assert (matte[:, 30:70, 30:50] == 1).all()
-
-
-def test_without_plain_background_the_matte_is_everywhere() -> None:
-    photo = torch.rand(3, 40, 40) - 1
-    assert (matte_of_studio_photo(photo) == 1).all()
-
-
 def test_another_background_comes_where_the_matte_says(tmp_path: Path) -> None:
     Image.new("RGB", (200, 200), "navy").save(tmp_path / "wall.png")
     photo, sketch, _ = face()
@@ -144,35 +131,3 @@ def test_the_shares_are_those_of_the_config(tmp_path: Path) -> None:
         augment(photo, sketch, matte, config, chance(seed), backgrounds)[0][0, 0, 0].item() for seed in range(200)
     ]
     assert 40 < sum(corner < 0 for corner in corners) < 80
-
-
-def test_a_set_puts_backgrounds_behind_its_photos_only(tmp_path: Path) -> None:
-    write_pairs(tmp_path / "data", ["a"], (80, 96))
-    (tmp_path / "walls").mkdir()
-    Image.new("RGB", (200, 200), "navy").save(tmp_path / "walls" / "wall.png")
-    pairs = find_pairs(tmp_path / "data")
-    config = replace(PLAIN, background=1)
-    photo, sketch, *_ = PairSet([pairs], config, Backgrounds(tmp_path / "walls"))[0, 0, 1]
-    untouched, same, *_ = PairSet([pairs], config)[0, 0, 1]
-    assert torch.equal(sketch, same)
-    assert photo[0, 0, 0] < -0.9 < untouched[0, 0, 0]
-
-
-def test_a_mask_says_what_is_background(tmp_path: Path) -> None:
-    write_pairs(tmp_path / "data", ["a", "b"], (80, 96))
-    (tmp_path / "walls").mkdir()
-    Image.new("RGB", (200, 200), "navy").save(tmp_path / "walls" / "wall.png")
-    masks = tmp_path / "data" / "masks"
-    masks.mkdir()
-    Image.new("L", (80, 96), 255).save(masks / "a.png")
-    pairs = find_pairs(tmp_path / "data")
-    assert [pair.mask for pair in pairs] == [masks / "a.png", None]
-    data = PairSet([pairs], replace(PLAIN, background=1), Backgrounds(tmp_path / "walls"))
-    masked, plain = (data[0, place, 1][0] for place in (0, 1))
-    assert plain[0, 0, 0] < -0.9 < masked[0, 0, 0]
-    Image.new("L", (40, 48), 255).save(masks / "a.png")
-    (masks / "c.png").write_bytes((masks / "a.png").read_bytes())
-    with pytest.raises(InputError, match=r"without a partner.*c\.png"):
-        find_pairs(tmp_path / "data")
-    with pytest.raises(InputError, match=r"a\.png: 40 x 48 pixels, unlike its photo's 80 x 96"):
-        PairSet([pairs], PLAIN)
