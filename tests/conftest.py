@@ -17,6 +17,8 @@ import torch
 from hub_server import HubServer, instead_of_the_hub
 from PIL import Image
 from s3_server import Bucket, a_bucket
+from safetensors.torch import save_file
+from torchvision.models import vgg16
 
 from most_sketch.checkpoints.weights import save_weights
 from most_sketch.cli import main
@@ -48,6 +50,22 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     config = ModelConfig(styles=STYLES, channels=8, stem_channels=8, slots=8, injection_channels=8)
     save_weights(path, Generator(config))
+    return path
+
+
+@pytest.fixture
+def one_thread() -> None:
+    """So small a network is slower on several, and its sums are not always the same."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def backbone_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A VGG-16 with random weights, in the form that `--perceptual PATH` takes."""
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("backbone") / "vgg16.safetensors"
+    state = vgg16(weights=None).features[:24].state_dict()
+    save_file({f"features.{name}": tensor.half() for name, tensor in state.items()}, path)
     return path
 
 

@@ -1,0 +1,99 @@
+"""A step of both players: what it moves, what it leaves alone, and who sees what."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from tiny_runs import CPU, SHORT, TINY, noise
+
+from most_sketch.errors import MostSketchError
+from most_sketch.training.config import LossWeights
+from most_sketch.training.perceptual import load_backbone
+from most_sketch.training.trainer import Trainer
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def test_gradients_reach_both_encoders_and_never_the_backbone(backbone_file: Path) -> None:
+    backbone = load_backbone(str(backbone_file))
+    assert backbone is not None
+    trainer = Trainer(TINY, SHORT, backbone, CPU)
+    before = {name: value.clone() for name, value in trainer.artist.named_parameters()}
+    frozen = [parameter.clone() for parameter in backbone.parameters()]
+    trainer.train_step(*noise(0, 0))
+    moved = {name for name, value in trainer.artist.named_parameters() if not torch.equal(value, before[name])}
+    assert moved == before.keys()
+    assert any(name.startswith("sketch_encoder.") for name in moved)
+    assert all(torch.equal(old, new) for old, new in zip(frozen, backbone.parameters(), strict=True))
+
+
+def test_a_step_in_bfloat16_keeps_the_memory_in_float32() -> None:
+    trainer = Trainer(TINY, SHORT, None, replace(CPU, precision=torch.bfloat16))
+    scores = trainer.train_step(*noise(0, 0))
+    memory_keys = trainer.artist.get_buffer("generator.memory.keys")
+    assert memory_keys.dtype == torch.float32
+    assert 0 < scores["total"] < 1e4
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_with_advice() -> None:
+    trainer = Trainer(TINY, SHORT, None, CPU)
+    with pytest.raises(MostSketchError, match="no longer finite at step 1; resume"):
+        trainer.train_step(torch.full((1, 3, 48, 40), torch.nan), *noise(0)[1:])
+
+
+def test_it_learns_to_tell_the_person_from_the_background() -> None:
+    trainer = Trainer(replace(TINY, matting=True), replace(SHORT, steps=40, generator_rate=2e-3), None, CPU)
+    photo, target, style, matte = noise(0, 0)
+    matte[:, :, :, :20] = 0
+    photo[:, :, :, :20] -= 1
+    scores = [trainer.train_step(photo, target, style, matte) for _ in range(40)]
+    assert scores[0]["matte"] > 1
+    assert scores[-1]["matte"] < 0.2
+    assert scores[0]["total"] > LossWeights().matte * scores[0]["matte"]
+
+
+def test_what_is_drawn_teaches_the_matte_nothing() -> None:
+    trainer = Trainer(replace(TINY, matting=True), SHORT, None, CPU)
+    network = trainer.artist.generator.matte
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    # These photos are the person all over, so far as is known.
+    assert trainer.train_step(*noise(0, 0))["matte"] == 0
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+def test_a_drawing_in_another_style_is_judged_without_photo_and_compared_with_no_sketch(backbone_file: Path) -> None:
+    config = replace(SHORT, cross_style=0.5, generator_rate=0.0, losses=LossWeights(feature_matching=1))
+    trainer = Trainer(replace(TINY, styles=("ink", "chalk", "wash")), config, load_backbone(str(backbone_file)), CPU)
+    judged: list[tuple[torch.Tensor, ...]] = []
+    judge = trainer.learning_judge
+    trainer.learning_judge = lambda *seen: judged.append(seen) or judge(*seen)
+    photo, target = torch.rand(2, 3, 48, 40) + 0.1, torch.rand(2, 1, 48, 40)
+    style = torch.tensor([0, 1])
+    for _ in range(8):
+        judged.clear()
+        scores = trainer.train_step(photo, target, style, torch.ones_like(target))
+        (_, _, real_style), (seen, sketch, drawn) = judged
+        assert torch.equal(real_style, style)
+        # Half of a batch of two is exactly one.
+        own = drawn == style
+        assert own.sum() == 1
+        assert torch.equal(seen[own], photo[own])
+        assert not seen[~own].any()
+        assert scores["reconstruction"] == pytest.approx((sketch[own] - target[own]).abs().mean().item(), rel=1e-4)
+        assert all(scores[name] > 0 for name in ("adversarial", "style", "content", "feature_matching"))
+
+
+def test_other_styles_are_drawn_by_their_shares() -> None:
+    config = replace(SHORT, cross_style=0.5, shares=(8,), generator_rate=0.0)
+    trainer = Trainer(replace(TINY, styles=("ink", "chalk", "wash")), config, None, CPU)
+    drawn: list[int] = []
+    judge = trainer.learning_judge
+    trainer.learning_judge = lambda *seen: drawn.extend(seen[2].tolist()) or judge(*seen)
+    for _ in range(40):
+        trainer.train_step(*noise(1, 1))
+    # Each step judges a real pair in style 1, then one drawing in it and one in another.
+    assert drawn.count(1) == 3 * 40
+    assert drawn.count(0) > 4 * drawn.count(2)

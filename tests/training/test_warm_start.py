@@ -1,0 +1,100 @@
+"""A run begins with the networks of another, as far as they fit."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from drawn_pairs import write_pairs
+from tiny_runs import CPU, SHORT, TINY, begin, go
+
+from most_sketch.checkpoints.weights import load_weights
+from most_sketch.cli import main
+from most_sketch.errors import WeightsError
+from most_sketch.training.loop import train
+from most_sketch.training.runs import Run, RunRecord
+from most_sketch.training.trainer import Trainer
+from most_sketch.training.warm_start import begin_with
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def test_init_begins_with_the_networks_and_shared_memories_of_another_run(tmp_path: Path) -> None:
+    write_pairs(tmp_path / "ink", ["a", "b"])
+    write_pairs(tmp_path / "chalk", ["a", "b"])
+    first = begin(tmp_path / "first", {"ink": tmp_path / "ink"}, replace(SHORT, steps=2))
+    go(first)
+    still = replace(SHORT, steps=1, generator_rate=0.0, discriminator_rate=0.0, memory_decay=1.0)
+    record = RunRecord(
+        replace(TINY, styles=("chalk", "ink"), output_channels=2),
+        still,
+        {"chalk": tmp_path / "chalk", "ink": tmp_path / "ink"},
+        "none",
+        init=str(first.folder),
+    )
+    second = Run(tmp_path / "second")
+    train(second, record, CPU, lambda *_: None, lambda: False)
+    # Killed before its first checkpoint, a run begins with the same when it is resumed.
+    third = Run(tmp_path / "third")
+    third.begin(record)
+    train(third, None, CPU, lambda *_: None, lambda: False)
+    judges = [run.state()["discriminator"]["stages.1.0.weight"] for run in (first, second)]
+    assert torch.equal(*judges)
+    before, after, resumed = (run.state()["artist"] for run in (first, second, third))
+    assert all(torch.equal(after[name], resumed[name]) for name in after)
+    for name in ("sketch_encoder.blocks.0.conv1.weight", "generator.photo_encoder.stem.weight"):
+        assert torch.equal(before[name], after[name])
+    assert torch.equal(before["generator.memory.keys"][0], after["generator.memory.keys"][1])
+    assert not torch.equal(before["generator.memory.keys"][0], after["generator.memory.keys"][0])
+    assert (
+        before["generator.renderer.decoder.output.weight"].shape
+        != after["generator.renderer.decoder.output.weight"].shape
+    )
+
+
+def test_weights_to_draw_with_are_trained_on_with_their_memory_fixed(tmp_path: Path) -> None:
+    data = {"ink": write_pairs(tmp_path / "ink", ["a", "b"])}
+    first = begin(tmp_path / "first", data, replace(SHORT, steps=1))
+    go(first)
+    shape = replace(TINY, styles=("ink",))
+    record = RunRecord(shape, replace(SHORT, steps=2, fixed_memory=True), data, "none", init=str(first.weights_file))
+    second = Run(tmp_path / "second")
+    train(second, record, CPU, lambda *_: None, lambda: False)
+    before, after = load_weights(first.weights_file).state_dict(), load_weights(second.weights_file).state_dict()
+    for name in ("memory.keys", "memory.values"):
+        assert torch.equal(before[name], after[name])
+    assert not torch.equal(before["photo_encoder.stem.weight"], after["photo_encoder.stem.weight"])
+    begun = Trainer(shape, replace(SHORT, fixed_memory=True), None, CPU).artist.state_dict()
+    assert torch.equal(begun["sketch_encoder.stem.weight"], second.state()["artist"]["sketch_encoder.stem.weight"])
+    other = replace(record, model=replace(shape, styles=("chalk",)), data={"chalk": data["ink"]})
+    with pytest.raises(WeightsError, match="which have ink only"):
+        train(Run(tmp_path / "third"), other, CPU, lambda *_: None, lambda: False)
+    assert not (tmp_path / "third").exists()
+
+
+def test_a_run_that_begins_with_weights_has_their_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_pairs(tmp_path / "data", ["a", "b"])
+    first = begin(tmp_path / "first", {"ink": tmp_path / "data"}, replace(SHORT, steps=1))
+    go(first)
+    options = ["--data", f"chalk={tmp_path / 'data'}", "--steps", "1", "--batch-size", "1", "--perceptual", "none"]
+    options += ["--out", str(tmp_path / "second"), "--init", str(first.folder), "--set", "discriminator_channels=4"]
+    monkeypatch.setattr(sys, "argv", ["most-sketch", "train", *options])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code in (0, None)
+    assert Run(tmp_path / "second").record().model == replace(first.record().model, styles=("chalk",))
+
+
+def test_memories_of_another_size_begin_anew(tmp_path: Path) -> None:
+    data = {"ink": write_pairs(tmp_path / "ink", ["a", "b"])}
+    first = begin(tmp_path / "first", data, replace(SHORT, steps=1))
+    go(first)
+    trainer = Trainer(replace(TINY, styles=("ink",), slots=8), SHORT, None, CPU)
+    begin_with(trainer, first.state()["artist"], {}, ("ink",))
+    assert not trainer.artist.generator.memory.started.any()
+    trainer = Trainer(replace(TINY, styles=("ink",)), SHORT, None, CPU)
+    begin_with(trainer, first.state()["artist"], {}, ("ink",))
+    assert trainer.artist.generator.memory.started.all()
