@@ -1,0 +1,94 @@
+"""The house stays as it is built: imports between rooms point one way, and no module grows too long to be read."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import most_sketch
+
+PACKAGE = Path(most_sketch.__file__).parent
+FLOORS = (
+    {"cli"},
+    {"demo", "training"},
+    {"evaluation"},
+    {"drawing"},
+    {"checkpoints"},
+    {"network", "pairs"},
+    {"photo"},
+    {"config", "device", "distribution", "errors", "terminal"},
+)
+"""A room may import from lower floors; the last holds the modules beside the rooms, which may import each other."""
+FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+DOORS = {"__init__", "__main__"}
+"""Of the house: the public names and the command, which lead to any room."""
+MODULES = [path.relative_to(PACKAGE) for path in sorted(PACKAGE.rglob("*.py"))]
+
+
+def room_of(module: Path) -> str:
+    return module.parts[0].removesuffix(".py")
+
+
+def imported_rooms(source: str) -> Iterator[str]:
+    """The first name below `most_sketch` of every import in a module, those inside functions too."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports name the whole path"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        yield from (name.split(".")[1] for name in names if name.startswith("most_sketch."))
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if room_of(module) not in DOORS], ids=str)
+def test_a_room_imports_from_lower_floors_only(module: Path) -> None:
+    room = room_of(module)
+    for other in imported_rooms((PACKAGE / module).read_text(encoding="utf-8")):
+        # The version is all that may be had from the front door.
+        if other in (room, "__version__"):
+            continue
+        lower = FLOOR_OF[other] > FLOOR_OF[room]
+        assert lower or (other in FLOORS[-1] and room in FLOORS[-1]), f"{module} imports {other}"
+
+
+@pytest.mark.parametrize(
+    ("source", "rooms"),
+    [
+        ("from most_sketch.photo.images import read_image", ["photo"]),
+        ("from most_sketch import distribution", ["distribution"]),
+        ("def late():\n    import most_sketch.cli.train as train, torch", ["cli"]),
+    ],
+)
+def test_no_way_to_import_goes_unseen(source: str, rooms: list[str]) -> None:
+    assert list(imported_rooms(source)) == rooms
+
+
+def test_every_room_says_what_it_is_for_and_few_modules_stand_beside_them() -> None:
+    rooms = {module.parent for module in MODULES} - {Path()}
+    assert {str(room) for room in rooms} == set().union(*FLOORS[:-1])
+    for room in rooms:
+        assert ast.get_docstring(ast.parse((PACKAGE / room / "__init__.py").read_text(encoding="utf-8")))
+    assert sum(module.parent == Path() for module in MODULES) <= 8
+
+
+@pytest.mark.parametrize("module", MODULES, ids=str)
+def test_no_module_is_longer_than_300_lines(module: Path) -> None:
+    assert len((PACKAGE / module).read_text(encoding="utf-8").splitlines()) <= 300
+
+
+def test_what_a_file_says_is_read_without_torch() -> None:
+    """A network's settings, a weights file's header and the manifest; so `network` imports nothing by itself."""
+    code = """
+import sys
+from most_sketch import ModelConfig
+import most_sketch.checkpoints.header, most_sketch.checkpoints.manifest, most_sketch.training.presets
+sys.exit("torch" in sys.modules)
+"""
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
