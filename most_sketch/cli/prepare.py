@@ -16,19 +16,45 @@ from most_sketch.terminal import say
 def prepare_command(
     source: Annotated[Path, typer.Argument(help="Folder with photos/ and sketches/ at any depth.")],
     destination: Annotated[Path, typer.Argument(help="Folder for the pairs in the frame; the tree is kept.")],
+    scale: Annotated[
+        float, typer.Option(min=0.5, max=5, help="Size of the pairs, in frames of 200x250: 2 for 400x500.")
+    ] = 1.0,
+    fit: Annotated[
+        bool,
+        typer.Option("--fit", help="Bend each drawing onto its photo, where the two are not of one size."),
+    ] = False,
+    keep_habit: Annotated[
+        bool,
+        typer.Option("--keep-habit", help="With --fit: leave what all drawings of a database have in common."),
+    ] = False,
+    frame: Annotated[
+        str, typer.Option(metavar="cufs|cufsf", help="Where the face is in the frame: as in CUFS, or as in CUFSF.")
+    ] = "cufs",
     min_confidence: Annotated[float, typer.Option(min=0, max=1, help="Of a face to be used.")] = 0.9,
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to look for faces.")] = "auto",
 ) -> None:
-    """Bring unaligned pairs into the 200x250 frame, photo and sketch alike, ready for `train`."""
+    """Bring unaligned pairs into the frame, ready for `train`.
+
+    Photo and drawing of one size match pixel by pixel, and are moved alike. Others, such as scans, are each brought
+    into the frame by their own face, by points in photo_points/ and sketch_points/ (.pts, .3pts) where there are any;
+    captions and the edges of scans are removed.
+    """
     from most_sketch.device import resolve_device
+    from most_sketch.pairs.landmarks import FRAMES
     from most_sketch.pairs.pairs import find_pairs
-    from most_sketch.pairs.prepare import prepare
+    from most_sketch.pairs.prepare import Preparation, prepare
     from most_sketch.photo.faces import FaceFinder
 
-    if destination.resolve() == source.resolve():
-        raise InputError(f"{destination}: the pairs in the frame need a folder of their own")
+    if frame not in FRAMES:
+        raise InputError(f"--frame {frame}: there are {', '.join(FRAMES)}")
+    if keep_habit and not fit:
+        raise InputError("--keep-habit goes with --fit")
+    origin, target = source.resolve(), destination.resolve()
+    if origin == target or origin in target.parents or target in origin.parents:
+        raise InputError(f"{destination}: the pairs in the frame need a folder of their own, outside {source}")
     pairs = find_pairs(source)
-    prepared = prepare(pairs, destination, FaceFinder(resolve_device(device)), min_confidence)
+    how = Preparation(scale, frame, fit, keep_habit, min_confidence)
+    prepared = prepare(pairs, destination, FaceFinder(resolve_device(device)), how)
     console = Console(stderr=True)
     progress = track(prepared, "", len(pairs), console=console, disable=not console.is_terminal)
     problems = [result.problem for result in progress if result.problem]

@@ -11,6 +11,8 @@ from PIL import Image
 from torch import Tensor
 
 from most_sketch.errors import InputError
+from most_sketch.pairs.landmarks import SUFFIXES as POINTS_SUFFIXES
+from most_sketch.photo.frame import FRAME_HEIGHT, scaled_size
 from most_sketch.photo.images import IMAGE_SUFFIXES, read_image, to_tensor
 
 VALIDATION_EVERY = 10
@@ -26,6 +28,9 @@ class Pair:
     """The folder that holds photos/ and sketches/, relative to the set's root."""
     mask: Path | None = None
     """A picture that is white where the photo shows the person, where the set has one."""
+    photo_points: Path | None = None
+    sketch_points: Path | None = None
+    """Points of the face in both, where the set has them: see `landmarks`."""
 
     @property
     def name(self) -> str:
@@ -39,7 +44,7 @@ def find_pairs(root: Path) -> list[Pair]:
     are pairs. The names under which CUFS and CUFSF are handed out are understood too: folders `photo` and
     `sketch`, `CUHK_training_cropped_photos` and `CUHK_training_cropped_sketches`; files `f-005-01` and
     `F2-005-01-sz1`, FERET's `00001fb010_930831` and `00001`. A folder named `masks` beside them may hold masks
-    of photos, by the photos' names.
+    of photos, by the photos' names; folders `photo_points` and `sketch_points` likewise points of the face.
 
     Raises `InputError` where there is no such folder, no picture in it, or a picture without its partner.
     """
@@ -79,9 +84,18 @@ def load_pair(pair: Pair) -> tuple[Tensor, Tensor]:
     return to_tensor(photo), to_tensor(sketch)
 
 
+def frame_height(pair: Pair) -> int | None:
+    """The height of a photo that is the frame, at its own size or larger; None for pictures of other shapes.
+
+    Raises `InputError` if the photo cannot be read.
+    """
+    size = read_image(pair.photo).size
+    return size[1] if size[1] >= FRAME_HEIGHT and size == scaled_size(size[1] / FRAME_HEIGHT) else None
+
+
 def read_pair(pair: Pair) -> tuple[Image.Image, Image.Image]:
     """A pair as pictures: photo (RGB) and sketch (L). Raises `InputError` if unreadable or of different sizes."""
-    photo, sketch = read_image(pair.photo), read_image(pair.sketch).convert("L")
+    photo, sketch = read_pictures(pair)
     if photo.size != sketch.size:
         raise InputError(
             f"{pair.name}: the photo has {photo.width} x {photo.height} pixels and "
@@ -90,10 +104,15 @@ def read_pair(pair: Pair) -> tuple[Image.Image, Image.Image]:
     return photo, sketch
 
 
+def read_pictures(pair: Pair) -> tuple[Image.Image, Image.Image]:
+    """The pictures of a pair of any two sizes: photo (RGB) and sketch (L). Raises `InputError` if unreadable."""
+    return read_image(pair.photo), read_image(pair.sketch).convert("L")
+
+
 def _sketches_beside(photos: Path) -> Path | None:
     """The folder of sketches that belongs to a folder of photos, or None if `photos` is no such folder."""
     name = photos.name.lower()
-    if "photo" not in name:
+    if "photo" not in name or name == "photo_points":
         return None
     wanted = name.replace("photos", "sketches").replace("photo", "sketch")
     return next((path for path in photos.parent.iterdir() if path.name.lower() == wanted and path.is_dir()), None)
@@ -113,7 +132,23 @@ def _match(photos: Path, sketches: Path, database: str) -> list[Pair]:
     if alone:
         more = f" and {len(alone) - 5} more" if len(alone) > 5 else ""
         raise InputError(f"without a partner of the same name: {', '.join(alone[:5])}{more}")
-    return [Pair(photo_of[key], sketch_of[key], database, mask_of.get(photo_of[key].stem)) for key in sorted(photo_of)]
+    return [
+        Pair(
+            photo_of[key],
+            sketch_of[key],
+            database,
+            mask_of.get(photo_of[key].stem),
+            _points_of(photo_of[key], "photo_points"),
+            _points_of(sketch_of[key], "sketch_points"),
+        )
+        for key in sorted(photo_of)
+    ]
+
+
+def _points_of(picture: Path, folder: str) -> Path | None:
+    """The points of the face in a picture, in a folder beside its own, if it has any."""
+    files = (picture.parent.parent / folder / f"{picture.stem}{suffix}" for suffix in POINTS_SUFFIXES)
+    return next((path for path in files if path.is_file()), None)
 
 
 def _pictures(folder: Path, key_of: Callable[[str], str]) -> dict[str, Path]:

@@ -1,22 +1,58 @@
-"""Bring pairs that were never aligned into the frame: one transform for the photo and its sketch."""
+"""Bring pairs that were never aligned into the frame, large or small, and drawings onto their photos.
+
+Where photo and drawing have the same size they match pixel by pixel, and one transform brings both. Scans of drawings
+match nothing: there photo and drawing are brought into the frame each by its own face, the drawing is freed of all that
+is not drawn, and may be bent onto the photo.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from most_sketch.errors import FaceError, InputError
-from most_sketch.pairs.pairs import Pair, read_pair
+from most_sketch.pairs.bend import bend, field_between, outline_points
+from most_sketch.pairs.landmarks import FRAMES, Points, eyes_of, read_points
+from most_sketch.pairs.pairs import Pair, read_pictures
+from most_sketch.pairs.paper import clear_paper, erase_edges, outline_of, person_in, whiten
 from most_sketch.photo.faces import MIN_CONFIDENCE, FaceFinder
-from most_sketch.photo.frame import extend_with_paper, place_face, to_frame
-from most_sketch.photo.images import encode_image, write_bytes
+from most_sketch.photo.frame import (
+    Placement,
+    apply,
+    extend_with_nothing,
+    extend_with_paper,
+    in_frame,
+    place_whole,
+    scale_of,
+    to_frame,
+)
+from most_sketch.photo.images import encode_image, read_image, write_bytes
 
 SUFFIX = ".png"
-DARKEST_PAPER = 160
-"""A sketch's paper is its most frequent grey level from here on."""
+FACE = (100.0, 140.0)
+"""The middle of a face in the frame."""
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How pairs are prepared."""
+
+    scale: float = 1.0
+    """Size of the prepared pairs, in frames of 200 x 250."""
+    frame: str = "cufs"
+    """Where the face is in it: a name in `landmarks.FRAMES`."""
+    fit: bool = False
+    """Bend drawings that do not match their photos onto them."""
+    keep_habit: bool = False
+    """Leave the mean displacement of a database's drawings in them: where unbent drawings are the truth that is scored
+    against, what can be told beforehand is to be learnt."""
+    min_confidence: float = MIN_CONFIDENCE
+    """Of faces, which are looked for where no points of them are given."""
 
 
 @dataclass(frozen=True)
@@ -28,48 +64,132 @@ class Prepared:
     """Why it was left out; empty if it is in the destination."""
 
 
+@dataclass(frozen=True)
+class Placed:
+    """Where a pair's photo and drawing go in the frame, and the same points of both there."""
+
+    photo: Placement
+    sketch: Placement
+    photo_points: Points
+    sketch_points: Points
+
+    @property
+    def together(self) -> bool:
+        """Do photo and drawing match pixel by pixel?"""
+        return self.photo is self.sketch
+
+
 def prepare(
-    pairs: Iterable[Pair], destination: Path, finder: FaceFinder, min_confidence: float = MIN_CONFIDENCE
+    pairs: Iterable[Pair], destination: Path, finder: FaceFinder, how: Preparation | None = None
 ) -> Iterator[Prepared]:
-    """Write each pair to `destination` as DATABASE/photos/NAME.png and DATABASE/sketches/NAME.png, 200 x 250.
+    """Write each pair to `destination`: DATABASE/photos/NAME.png, DATABASE/sketches/NAME.png, and masks likewise.
 
-    The largest face of the photo is brought into the frame. Beyond the picture's edge the photo goes on and the
-    sketch is white paper, as white as all its paper is made. Pairs that are there already are not done again.
-    Yields what became of each pair; raises `InputError` if the destination cannot be written.
+    The largest face is brought into the frame. Beyond the picture's edge the photo goes on and the sketch is white
+    paper, as white as all its paper is made. Pairs that are there already are not done again. Yields what became of
+    each pair; raises `InputError` if the destination cannot be written.
     """
-    for pair in pairs:
-        photo_path, sketch_path = (
-            destination / pair.database / folder / f"{pair.photo.stem}{SUFFIX}" for folder in ("photos", "sketches")
+    how = how or Preparation()
+    for database, group in groupby(pairs, key=lambda pair: pair.database):
+        members = list(group)
+        habit = habit_of(members, finder, how) if how.fit and how.keep_habit else np.zeros(2)
+        for pair in members:
+            photo_path, sketch_path, mask_path = (
+                destination / database / folder / f"{pair.photo.stem}{SUFFIX}"
+                for folder in ("photos", "sketches", "masks")
+            )
+            if not sketch_path.exists():
+                try:
+                    photo, sketch, mask = in_the_frame(pair, finder, how, habit)
+                except InputError as error:
+                    yield Prepared(pair, str(error))
+                    continue
+                # The sketch last: it is there only if the others are.
+                if mask is not None:
+                    write_bytes(mask_path, encode_image(mask, SUFFIX))
+                write_bytes(photo_path, encode_image(photo, SUFFIX))
+                write_bytes(sketch_path, encode_image(sketch, SUFFIX))
+            yield Prepared(pair)
+
+
+def in_the_frame(
+    pair: Pair, finder: FaceFinder, how: Preparation, habit: Points
+) -> tuple[Image.Image, Image.Image, Image.Image | None]:
+    """Photo (RGB), sketch (L) and mask (L) of a pair in the frame; `habit` as `habit_of` returns it.
+
+    Raises `FaceError` or `InputError` that names the pair.
+    """
+    photo, sketch = read_pictures(pair)
+    mask = None if pair.mask is None else read_image(pair.mask).convert("L")
+    placed = place(pair, photo, sketch, finder, how)
+    framed = to_frame(photo, placed.photo, scale=how.scale)
+    framed_mask = None if mask is None else to_frame(mask, placed.photo, scale=how.scale)
+    sketch = whiten(sketch)
+    if placed.together:
+        return framed, to_frame(sketch, placed.sketch, extend_with_paper, how.scale), framed_mask
+    sketch = erase_edges(sketch)
+    pixel = 1 / scale_of(placed.sketch)
+    middle = apply(np.linalg.inv(placed.sketch), np.array([FACE]))[0]
+    person = person_in(sketch, (middle[0], middle[1]), pixel)
+    sketch = clear_paper(sketch, person, pixel)
+    if not how.fit:
+        return framed, to_frame(sketch, placed.sketch, extend_with_paper, how.scale), framed_mask
+    ours, theirs = placed.photo_points + habit, placed.sketch_points
+    outlines = None
+    if mask is not None:
+        drawn = Image.fromarray(outline_of(person, pixel).astype(np.uint8) * 255)
+        outlines = outline_points(
+            to_frame(mask, placed.photo), to_frame(drawn, placed.sketch, extend_with_nothing), FACE
         )
-        if not sketch_path.exists():
-            try:
-                photo, sketch = in_the_frame(pair, finder, min_confidence)
-            except InputError as error:
-                yield Prepared(pair, str(error))
-                continue
-            # The sketch last: it is there only if the photo is.
-            write_bytes(photo_path, encode_image(photo, SUFFIX))
-            write_bytes(sketch_path, encode_image(sketch, SUFFIX))
-        yield Prepared(pair)
+    # At twice the size, then halved: what was resampled twice stays sharp.
+    twice = to_frame(sketch, placed.sketch, extend_with_paper, 2 * how.scale)
+    return framed, bend(twice, field_between(ours, theirs, outlines)).reduce(2), framed_mask
 
 
-def in_the_frame(pair: Pair, finder: FaceFinder, min_confidence: float) -> tuple[Image.Image, Image.Image]:
-    """Photo (RGB) and sketch (L) of a pair in the frame. Raises `FaceError` or `InputError` that names the pair."""
-    photo, sketch = read_pair(pair)
-    faces = finder.find(photo, min_confidence)
-    if not faces:
-        raise FaceError(f"{pair.name}: no face found in the photo")
-    placement = place_face(photo.size, *faces[0].eyes)
-    return to_frame(photo, placement), to_frame(whiten(sketch), placement, extend_with_paper)
+def place(pair: Pair, photo: Image.Image, sketch: Image.Image, finder: FaceFinder, how: Preparation) -> Placed:
+    """Where a pair's photo (RGB) and sketch (L) go: by the points that it has, else by the largest face.
 
-
-def whiten(sketch: Image.Image) -> Image.Image:
-    """Brighten a sketch (mode L) until its paper is white, as a scanner's operator would.
-
-    Else grey scans end in a step where the frame goes beyond them, which a network learns to draw.
+    Raises `FaceError` where there is no face, `InputError` for points that cannot be used.
     """
-    levels = sketch.histogram()[DARKEST_PAPER:]
-    if not any(levels):
-        return sketch
-    paper = DARKEST_PAPER + levels.index(max(levels))
-    return sketch.point([min(255, round(level * 255 / paper)) for level in range(256)])
+    into = FRAMES[how.frame]
+    points = _points(pair.photo_points, photo, f"{pair.name}: no face found in the photo", finder, how)
+    if photo.size == sketch.size and pair.sketch_points is None:
+        # CUFS itself is in the frame already, and is not to be moved by what a detector says.
+        there = how.frame == "cufs" and in_frame(photo.size, *eyes_of(points))
+        placement = place_whole(photo.size) if there else into(points)
+        placed = apply(placement, points)
+        return Placed(placement, placement, placed, placed)
+    remedy = "add its points as sketch_points/NAME.pts"
+    drawn = _points(
+        pair.sketch_points, sketch.convert("RGB"), f"{pair.name}: no face found in the drawing; {remedy}", finder, how
+    )
+    if how.fit and len(points) != len(drawn):
+        raise InputError(f"{pair.name}: {len(points)} points of the photo and {len(drawn)} of the drawing do not match")
+    first, second = into(points), into(drawn)
+    return Placed(first, second, apply(first, points), apply(second, drawn))
+
+
+def habit_of(pairs: Sequence[Pair], finder: FaceFinder, how: Preparation) -> Points:
+    """By how much the drawings of a database are displaced from their photos on average, per point (n, 2), or
+    none (2,) where they all match; pairs that cannot be used are left out."""
+    displacements: list[Points] = []
+    for pair in pairs:
+        try:
+            placed = place(pair, *read_pictures(pair), finder, how)
+        except InputError:
+            continue
+        if not placed.together:
+            displacements.append(placed.sketch_points - placed.photo_points)
+    if len({len(each) for each in displacements}) != 1:
+        return np.zeros(2)
+    mean: Points = np.mean(displacements, axis=0)
+    return mean
+
+
+def _points(path: Path | None, picture: Image.Image, missing: str, finder: FaceFinder, how: Preparation) -> Points:
+    """Those in a file, else MTCNN's five of the largest face."""
+    if path is not None:
+        return read_points(path)
+    faces = finder.find(picture, how.min_confidence)
+    if not faces:
+        raise FaceError(missing)
+    return np.array(faces[0].landmarks)

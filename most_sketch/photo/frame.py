@@ -20,7 +20,7 @@ EYES = ((75.36, 125.97), (126.35, 125.95))
 """Where the eyes are in the frame, left and right as seen in the picture: MTCNN's mean over all of CUFS."""
 
 SNAP = 4.5
-"""A picture of the frame's size whose eyes are at most so many pixels off is in the frame already.
+"""A picture of the frame's shape whose eyes are at most so many of its pixels off is in the frame already.
 MTCNN finds the eyes of CUFS photos, which all are, up to 4.1 pixels off (every tenth photo measured)."""
 
 SOFT_EDGE = 16
@@ -36,13 +36,13 @@ Extension = Callable[[Image.Image, int, int, int, int], Image.Image]
 """Widens a picture by so many pixels left, above, right and below."""
 
 
-def place_by_eyes(left: Point, right: Point) -> Placement:
-    """The similarity transform, from the two eyes alone, that brings them to `EYES`.
+def place_by_eyes(left: Point, right: Point, eyes: tuple[Point, Point] = EYES) -> Placement:
+    """The similarity transform, from the two eyes alone, that brings them to `eyes`.
 
     Measured on CUFS: 2.6 px RMS in the face; with nose and mouth as well 3.4.
     """
-    turn = (complex(*EYES[1]) - complex(*EYES[0])) / (complex(*right) - complex(*left))
-    shift = complex(*EYES[0]) - turn * complex(*left)
+    turn = (complex(*eyes[1]) - complex(*eyes[0])) / (complex(*right) - complex(*left))
+    shift = complex(*eyes[0]) - turn * complex(*left)
     return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag], [0, 0, 1]])
 
 
@@ -59,9 +59,16 @@ def place_face(size: tuple[int, int], left: Point, right: Point) -> Placement:
 
 
 def in_frame(size: tuple[int, int], left: Point, right: Point) -> bool:
-    """Is a picture of this size, with its eyes at these places, in the frame already?"""
-    off = max(math.dist(left, EYES[0]), math.dist(right, EYES[1]))
-    return size == FRAME_SIZE and off <= SNAP
+    """Is a picture of this size, with its eyes at these places, the frame already, at whatever scale?"""
+    scale = size[0] / FRAME_WIDTH
+    off = max(math.dist(eye, (scale * x, scale * y)) for eye, (x, y) in zip((left, right), EYES, strict=True))
+    return size == scaled_size(scale) and off <= scale * SNAP
+
+
+def apply(placement: Placement, points: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
+    """Where points (n, 2) go."""
+    placed: NDArray[np.floating[Any]] = points @ placement[:2, :2].T + placement[:2, 2]
+    return placed
 
 
 def scale_of(placement: Placement) -> float:
@@ -93,25 +100,43 @@ def extend_with_paper(image: Image.Image, left: int, top: int, right: int, botto
     return ImageOps.expand(image, (left, top, right, bottom), "white")
 
 
-def to_frame(picture: Image.Image, placement: Placement, extension: Extension = extend) -> Image.Image:
-    """What the frame shows of an RGB or L picture, 200 x 250; `extension` is what lies beyond its borders.
+def extend_with_nothing(image: Image.Image, left: int, top: int, right: int, bottom: int) -> Image.Image:
+    """Continue a mask beyond its borders, by so many pixels a side, as black."""
+    return ImageOps.expand(image, (left, top, right, bottom), 0)
 
-    The identity leaves a picture of the frame's size as it is.
+
+def to_frame(
+    picture: Image.Image, placement: Placement, extension: Extension = extend, scale: float = 1.0
+) -> Image.Image:
+    """What the frame shows of an RGB or L picture, at `scale` times 200 x 250; `extension` is beyond its borders.
+
+    A picture that is the frame at this scale already stays as it is.
     """
-    if picture.size == FRAME_SIZE and np.allclose(placement, np.eye(3)):
+    size = scaled_size(scale)
+    if picture.size == size and np.allclose(_scale_shift(scale, scale) @ placement, np.eye(3)):
         return picture.copy()
     # Drawn at twice the size, then halved: a rotated picture stays as sharp as a straight one.
-    twice = _warp(picture, _scale_shift(2, 2) @ placement, (2 * FRAME_WIDTH, 2 * FRAME_HEIGHT), extension)
+    twice = _warp(picture, _scale_shift(2 * scale, 2 * scale) @ placement, (2 * size[0], 2 * size[1]), extension)
     return twice.reduce(2)
 
 
+def scaled_size(scale: float) -> tuple[int, int]:
+    """Width and height of the frame at a multiple of 200 x 250, in whole pixels."""
+    return round(scale * FRAME_WIDTH), round(scale * FRAME_HEIGHT)
+
+
 def put_back(sketch: Image.Image, placement: Placement, paper: Image.Image) -> None:
-    """Draw a sketch, 200 x 250 and grey, where its face is in the photo. Changes `paper` (mode L, the photo's size)."""
-    low, high = _bounds(np.linalg.inv(placement), (0, 0), FRAME_SIZE)
+    """Draw a grey sketch, the frame at any scale, where its face is in the photo.
+
+    Changes `paper` (mode L, the photo's size).
+    """
+    scale = sketch.width / FRAME_WIDTH
+    placement = _scale_shift(scale, scale) @ placement
+    low, high = _bounds(np.linalg.inv(placement), (0, 0), sketch.size)
     box = _whole_pixels(low, high, paper.size)
     size = (box[2] - box[0], box[3] - box[1])
     back = _scale_shift(1, 1, -box[0], -box[1]) @ np.linalg.inv(placement)
-    paper.paste(_warp(sketch, back, size), box[:2], _warp(_soft_mask(), back, size))
+    paper.paste(_warp(sketch, back, size), box[:2], _warp(_soft_mask(sketch.size), back, size))
 
 
 def _warp(
@@ -136,9 +161,10 @@ def _warp(
     return part.transform(size, Image.Transform.AFFINE, tuple(back[:2].flatten()), Image.Resampling.BICUBIC)
 
 
-def _soft_mask() -> Image.Image:
-    """How much of the sketch covers the paper: 255 inside, falling to 0 at the frame's border. Mode L, 200 x 250."""
-    across, down = ((np.minimum(np.arange(side), np.arange(side)[::-1]) / SOFT_EDGE).clip(0, 1) for side in FRAME_SIZE)
+def _soft_mask(size: tuple[int, int]) -> Image.Image:
+    """How much of a sketch of this size covers the paper: 255 inside, falling to 0 at the frame's border. Mode L."""
+    edge = SOFT_EDGE * size[0] / FRAME_WIDTH
+    across, down = ((np.minimum(np.arange(side), np.arange(side)[::-1]) / edge).clip(0, 1) for side in size)
     return Image.fromarray((np.minimum.outer(down, across) * 255).round().astype(np.uint8))
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from conftest import Command
-from PIL import Image, ImageOps
+from PIL import Image, ImageDraw, ImageOps
+from scipy import ndimage
 
 from most_sketch.pairs.pairs import find_pairs
-from most_sketch.pairs.prepare import whiten
+from most_sketch.pairs.paper import whiten
 from most_sketch.photo.faces import FaceFinder
 from most_sketch.photo.frame import EYES, extend_with_paper, place_whole, to_frame
+from most_sketch.photo.images import read_image
 
 
 def darkened(photo: Image.Image) -> Image.Image:
@@ -61,6 +64,18 @@ def test_what_is_there_is_not_done_again(command: Command, source: Path, tmp_pat
     assert (framed / "x" / "photos" / "close.png").read_bytes() == b"mine"
 
 
+@pytest.mark.parametrize("place", [".", "..", "framed", "x"])
+def test_originals_are_out_of_reach(
+    command: Command, source: Path, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(source)
+    before = {path: path.read_bytes() for path in source.parent.rglob("*.png")}
+    answer = command("prepare", source, place, "--device", "cpu")
+    assert answer.code == 1
+    assert "need a folder of their own, outside" in answer.err
+    assert {path: path.read_bytes() for path in source.parent.rglob("*.png")} == before
+
+
 def test_no_usable_pair_is_a_failure(command: Command, source: Path, tmp_path: Path) -> None:
     for folder in ("photos", "sketches"):
         (source / "x" / folder / "close.png").unlink()
@@ -87,3 +102,119 @@ def test_paper_beyond_a_drawing_is_white() -> None:
     assert abs(right - 150) <= 2
     assert framed.getpixel((100, 100)) == 0
     assert framed.getpixel((10, 100)) == 255
+
+
+def mesh_of(face: tuple[tuple[float, float], ...]) -> np.ndarray:
+    """A made-up face mesh of 468 points around MTCNN's five, with the corners of the eyes where they belong."""
+    left, right = np.array(face[0]), np.array(face[1])
+    distance = np.hypot(*(right - left))
+    points = (left + right) / 2 + np.random.default_rng(0).uniform((-1, -0.8), (1, 1.8), (468, 2)) * distance
+    reach = np.array([0.2 * distance, 0])
+    points[[33, 133, 362, 263]] = [left - reach, left + reach, right - reach, right + reach]
+    return points
+
+
+def write_points(path: Path, points: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = "\n".join(f"{x:.2f} {y:.2f}" for x, y in points)
+    path.write_text(f"version: 1\nn_points: {len(points)}\n{{\n{lines}\n}}\n")
+
+
+def wavy(points: np.ndarray) -> np.ndarray:
+    """Up to nine pixels elsewhere, smoothly; in a portrait of 512 x 512 these are four of the frame."""
+    x, y = points.T
+    return points + np.stack([9 * np.sin(y / 30), 6 * np.cos(x / 35)], axis=1)
+
+
+@pytest.fixture
+def scan(tmp_path: Path, portrait: Image.Image) -> Path:
+    """A portrait, and its grey on a larger sheet with a caption, drawn askew: the face bent by `wavy`."""
+    root = tmp_path / "scan"
+    (face,) = FaceFinder(torch.device("cpu")).find(portrait)
+    points = mesh_of(face.landmarks)
+    grey = np.asarray(portrait.convert("L"), dtype=np.float32)
+    y, x = np.mgrid[0:512, 0:512] + 0.5
+    places = np.stack([x.ravel(), y.ravel()], axis=1)
+    # Where each pixel of the drawing comes from: the inverse of a small smooth bend, nearly.
+    back = 2 * places - wavy(places)
+    bent = ndimage.map_coordinates(grey, [back[:, 1] - 0.5, back[:, 0] - 0.5], order=1, mode="nearest").reshape(
+        512, 512
+    )
+    drawn = Image.new("L", (700, 800), 255)
+    drawn.paste(Image.fromarray(bent.round().astype(np.uint8)), (90, 200))
+    ImageDraw.Draw(drawn).text((300, 20), "Commissioned in 1969", 0)
+    for folder, picture in {"photos": portrait, "sketches": drawn}.items():
+        (root / "x" / folder).mkdir(parents=True)
+        picture.save(root / "x" / folder / "astronaut.png")
+    write_points(root / "x" / "photo_points" / "astronaut.pts", points)
+    write_points(root / "x" / "sketch_points" / "astronaut.pts", wavy(points) + np.array([90, 200]))
+    mask = Image.new("L", portrait.size, 0)
+    mask.paste(255, (100, 0, 400, 512))
+    (root / "x" / "masks").mkdir()
+    mask.save(root / "x" / "masks" / "astronaut.png")
+    return root
+
+
+def face_difference(framed: Path) -> float:
+    """Between a prepared drawing and the grey of its photo, in the middle of the face, in grey levels."""
+    (pair,) = find_pairs(framed)
+    grey, drawn = (np.asarray(Image.open(path).convert("L"), dtype=float) for path in (pair.photo, pair.sketch))
+    height, width = grey.shape
+    inside = np.s_[int(0.45 * height) : int(0.75 * height), int(0.3 * width) : int(0.7 * width)]
+    # Whitening makes the whole drawing a little brighter.
+    return float(np.abs(grey[inside] - drawn[inside] * grey[inside].mean() / drawn[inside].mean()).mean())
+
+
+def test_scans_come_into_a_large_frame_and_are_bent_onto_their_photos(
+    command: Command, scan: Path, tmp_path: Path
+) -> None:
+    for folder, options in {"placed": (), "bent": ("--fit",)}.items():
+        answer = command("prepare", scan, tmp_path / folder, "--scale", "2", *options, "--device", "cpu")
+        assert answer.code == 0
+        for kind in ("photos", "sketches", "masks"):
+            assert Image.open(tmp_path / folder / "x" / kind / "astronaut.png").size == (400, 500)
+    assert face_difference(tmp_path / "bent") < 0.6 * face_difference(tmp_path / "placed")
+
+
+def test_scans_without_points_are_placed_by_their_own_faces(command: Command, scan: Path, tmp_path: Path) -> None:
+    for folder in ("photo_points", "sketch_points"):
+        shutil.rmtree(scan / "x" / folder)
+    assert command("prepare", scan, tmp_path / "framed", "--fit", "--device", "cpu").code == 0
+    (pair,) = find_pairs(tmp_path / "framed")
+    finder = FaceFinder(torch.device("cpu"))
+    for path in (pair.photo, pair.sketch):
+        (face,) = finder.find(read_image(path))
+        assert np.abs(np.array(face.eyes) - EYES).max() < 4
+
+
+def test_a_habit_of_all_drawings_stays(command: Command, scan: Path, tmp_path: Path) -> None:
+    """The only pair of a database is its mean: nothing is left to bend but what the eyes cannot say."""
+    for folder, options in {"placed": (), "kept": ("--fit", "--keep-habit")}.items():
+        assert command("prepare", scan, tmp_path / folder, *options, "--device", "cpu").code == 0
+    placed, kept = (
+        np.asarray(Image.open(tmp_path / folder / "x" / "sketches" / "astronaut.png"), dtype=float)
+        for folder in ("placed", "kept")
+    )
+    assert np.abs(placed - kept)[100:190, 60:140].mean() < 4
+
+
+def test_the_frame_of_cufsf(command: Command, scan: Path, tmp_path: Path) -> None:
+    (scan / "x" / "photo_points" / "astronaut.pts").unlink()
+    (scan / "x" / "photo_points" / "astronaut.3pts").write_text("204 101\n250 101\n228 150\n")
+    assert command("prepare", scan, tmp_path / "framed", "--frame", "cufsf", "--device", "cpu").code == 0
+    assert Image.open(tmp_path / "framed" / "x" / "photos" / "astronaut.png").size == (200, 250)
+    for wrong in (("--frame", "ours"), ("--keep-habit",), ("--scale", "9")):
+        assert command("prepare", scan, tmp_path / "other", *wrong, "--device", "cpu").code in (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [("1 2\n", "1 points"), ("204 101\n250 101\n228 150\n", "3 points of the photo and 468")]
+)
+def test_points_that_cannot_be_used_are_told(
+    command: Command, scan: Path, tmp_path: Path, text: str, words: str
+) -> None:
+    (scan / "x" / "photo_points" / "astronaut.pts").write_text(text)
+    answer = command("prepare", scan, tmp_path / "framed", "--fit", "--device", "cpu")
+    assert answer.code == 1
+    assert words in answer.err
+    assert not list((tmp_path / "framed").rglob("*.png"))

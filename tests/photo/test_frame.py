@@ -110,12 +110,37 @@ def test_a_photo_of_the_frame_stays_bit_by_bit() -> None:
     assert to_frame(noise, place_whole(noise.size)).tobytes() == noise.tobytes()
 
 
+@pytest.mark.parametrize("scale", [0.5, 2, 2.5])
+def test_the_frame_scales(scale: float) -> None:
+    left, right = (300.0, 400.0), (500.0, 440.0)
+    framed = to_frame(dots((800, 800), [left, right], 8).convert("RGB"), place_by_eyes(left, right), scale=scale)
+    assert framed.size == (200 * scale, 250 * scale)
+    for x, y in EYES:
+        eye = (scale * x, scale * y)
+        assert math.dist(middle(framed, eye, round(12 * max(scale, 1))), eye) < 0.4 * max(scale, 1)
+
+
+def test_a_large_sketch_returns_to_the_same_place() -> None:
+    placement = place_by_eyes((300, 420), (500, 440))
+    papers = []
+    for scale in (1, 2):
+        sketch = Image.eval(
+            dots((200 * scale, 250 * scale), [(scale * x, scale * y) for x, y in EYES], 4 * scale), lambda v: 255 - v
+        )
+        papers.append(Image.new("L", (800, 800), 255))
+        put_back(sketch, placement, papers[-1])
+    small, large = (np.asarray(paper, dtype=float) for paper in papers)
+    assert np.abs(small - large).mean() < 1
+
+
 def test_what_is_in_the_frame_already() -> None:
     near = [(x + 2.5, y - 2.5) for x, y in EYES]
     far = [(x + 5, y - 5) for x, y in EYES]
     assert in_frame(FRAME_SIZE, *near)
     assert not in_frame(FRAME_SIZE, *far)
     assert not in_frame((400, 500), *near)
+    assert in_frame((400, 500), *((2 * x, 2 * y) for x, y in near))
+    assert not in_frame((400, 501), *((2 * x, 2 * y) for x, y in near))
 
 
 @pytest.mark.parametrize("distance", [25, 60, 200])
