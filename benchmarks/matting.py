@@ -16,7 +16,6 @@ import torch
 import torch.nn.functional as F
 
 from most_sketch.checkpoints.weights import load_weights
-from most_sketch.network.config import FEATURE_STRIDE
 from most_sketch.network.generator import Generator, pad_to_stride
 from most_sketch.pairs.mattes import load_matte
 from most_sketch.pairs.pairs import find_pairs, hold_out, load_pair
@@ -31,6 +30,7 @@ def main() -> None:
     generator = load_weights(options.weights)
     if not isinstance(generator, Generator) or generator.matte is None:
         parser.error(f"{options.weights}: no matte")
+    stride = generator.config.feature_stride
     _, held_out = hold_out(find_pairs(options.pairs))
     scores: dict[str, list[float]] = {}
     with torch.inference_mode():
@@ -38,9 +38,9 @@ def main() -> None:
             if pair.mask is None:
                 parser.error(f"{pair.name}: no mask")
             photo, _ = load_pair(pair)
-            features, _ = generator.photo_encoder(pad_to_stride(photo[None]))
+            features, _ = generator.photo_encoder(pad_to_stride(photo[None], stride))
             ours = generator.matte(features) > 0
-            theirs = F.avg_pool2d(pad_to_stride(load_matte(pair, photo)[None]), FEATURE_STRIDE) > 0.5
+            theirs = F.avg_pool2d(pad_to_stride(load_matte(pair, photo)[None], stride), stride) > 0.5
             overlap = (ours & theirs).sum() / (ours | theirs).sum()
             scores.setdefault(pair.database, []).append(overlap.item())
     for database, values in scores.items():

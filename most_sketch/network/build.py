@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import torch.nn.functional as F
+from torch import Tensor
+
 from most_sketch.network.config import ModelConfig
 from most_sketch.network.generator import Generator
 from most_sketch.network.pix2pix import UNet256
@@ -9,7 +12,34 @@ from most_sketch.network.pix2pix import UNet256
 AnyGenerator = Generator | UNet256
 """Called with a photo (B, 3, H, W) in [-1, 1] and style indices (B,); returns sketches (B, 1, H, W) in [-1, 1]."""
 
+LARGEST = 1.25
+"""How many times larger than its frame a network draws well. Judged by eye."""
+
 
 def build_generator(config: ModelConfig) -> AnyGenerator:
     """The generator that a config describes, with random weights."""
     return Generator(config) if config.architecture == "most-net" else UNet256(config)
+
+
+def draw(generator: AnyGenerator, photos: Tensor, style: Tensor) -> Tensor:
+    """Draw photos (B, 3, H, W) of any size, as large as the network draws well, and resize the sketches (B, 1, H, W).
+
+    All in [-1, 1], style (B,) index.
+    """
+    size = photos.shape[-2:]
+    scale = drawn_height(generator.config, size[0]) / size[0]
+    if scale == 1:
+        sketch: Tensor = generator(photos, style)
+        return sketch
+    drawn_size = [round(side * scale) for side in size]
+    return _resize(generator(_resize(photos, drawn_size), style).float(), list(size))
+
+
+def drawn_height(config: ModelConfig, height: int) -> int:
+    """How high a network draws a photo of this height, in pixels."""
+    frame = config.frame_height
+    return height if frame is None else min(max(height, frame), round(LARGEST * frame))
+
+
+def _resize(images: Tensor, size: list[int]) -> Tensor:
+    return F.interpolate(images, size, mode="bicubic", antialias=True).clamp(-1, 1)

@@ -12,8 +12,7 @@ STYLE_NAME = re.compile(r"\w[\w +-]{0,39}")
 """What a style may be called: names come from weights files too, and become part of the names of sketches."""
 MAX_STYLES, MAX_WIDTH, MAX_BLOCKS = 256, 1 << 14, 64
 """Far beyond any use; a hostile weights file cannot make us build a network of a billion layers."""
-FEATURE_STRIDE = 4
-"""Photo pixels per feature: both encoders work down to a quarter of the resolution."""
+FEATURE_STRIDES = (2, 4, 8, 16)
 
 
 @dataclass(frozen=True)
@@ -35,10 +34,15 @@ class ModelConfig:
     """Stride of the encoders' first convolution, 1 or 2.
     Departure: 2, with a pixel-shuffle last step in the decoder; half of the paper-sized network's
     time would go into its full-resolution layers."""
+    feature_stride: int = 4
+    """Photo pixels per feature, along each side: 4 for drawings of 200 x 250, 8 for 400 x 500."""
+    frame_height: int | None = None
+    """Height of the frames that the network was trained in, in pixels: it draws best at that size and a little beyond.
+    None, in weights that do not say: it draws a photo at whatever size it comes."""
     encoder_blocks: int = 2
     """Residual blocks of each encoder at the feature resolution."""
     context_blocks: int = 0
-    """Residual blocks of each encoder at a sixteenth of the resolution, which see nearly the whole picture: hair or a
+    """Residual blocks of each encoder at a quarter of that resolution, which see nearly the whole picture: hair or a
     dark background is a question of what is around it. Beyond the paper. They begin as adding nothing."""
     matting: bool = False
     """Tell the person from the background, learnt from masks, and draw the person only. Beyond the paper."""
@@ -75,6 +79,10 @@ class ModelConfig:
                 raise ValueError(f"a style's name is up to 40 letters, digits, _, + and -, not {name!r}")
         if self.stem_stride not in (1, 2):
             raise ValueError(f"stem_stride must be 1 or 2, not {self.stem_stride}")
+        if self.frame_height is not None and not 1 <= self.frame_height <= MAX_WIDTH:
+            raise ValueError(f"frame_height must be from 1 to {MAX_WIDTH}, not {self.frame_height}")
+        if self.feature_stride not in FEATURE_STRIDES:
+            raise ValueError(f"feature_stride must be one of {FEATURE_STRIDES}, not {self.feature_stride}")
         if not 1e-3 <= self.temperature <= 1e3:
             raise ValueError(f"temperature must be from 0.001 to 1000, not {self.temperature}")
         for name in ("channels", "stem_channels", "slots", "injection_channels", "output_channels"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from most_sketch.network.config import FEATURE_STRIDE, ModelConfig
+from most_sketch.network.config import ModelConfig
 from most_sketch.network.layers import InstanceNorm, ResidualBlock
 
 CONTEXT_STRIDE = 4
@@ -43,9 +43,9 @@ class Context(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Image to features at a quarter of the resolution; both encoders share this structure.
+    """Image to features at 1 / s of the resolution, s the feature stride; both encoders share this structure.
 
-    (B, channels_in, H, W) in [-1, 1], H and W multiples of 4 -> features (B, c, H / 4, W / 4) and the
+    (B, channels_in, H, W) in [-1, 1], H and W multiples of s -> features (B, c, H / s, W / s) and the
     stem's features (B, c_stem, H / stem_stride, W / stem_stride).
     """
 
@@ -56,9 +56,9 @@ class Encoder(nn.Module):
         self.norm = InstanceNorm(width)
         blocks: list[nn.Module] = []
         stride = config.stem_stride
-        while stride < FEATURE_STRIDE:
+        while stride < config.feature_stride:
             stride *= 2
-            wider = config.channels if stride == FEATURE_STRIDE else min(2 * width, config.channels)
+            wider = config.channels if stride == config.feature_stride else min(2 * width, config.channels)
             blocks.append(ResidualBlock(width, wider, stride=2))
             width = wider
         blocks += [ResidualBlock(width, width) for _ in range(config.encoder_blocks)]

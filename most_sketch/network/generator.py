@@ -6,15 +6,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from most_sketch.network.config import FEATURE_STRIDE, ModelConfig
+from most_sketch.network.config import ModelConfig
 from most_sketch.network.encoder import Encoder
 from most_sketch.network.injection import StyleInjectionBlock
 from most_sketch.network.layers import ResidualBlock, UpsamplingBlock
-from most_sketch.network.matte import Matte, cut_out
+from most_sketch.network.matte import Matte, clear_paper, cut_out
 from most_sketch.network.memory import Memory
 
 
-def pad_to_stride(image: Tensor, stride: int = FEATURE_STRIDE) -> Tensor:
+def pad_to_stride(image: Tensor, stride: int) -> Tensor:
     """Pad bottom and right evenly with top and left by replication, up to the next multiple of the stride.
 
     (B, C, H, W) -> (B, C, H', W'). `crop_to` undoes it exactly.
@@ -33,12 +33,12 @@ def crop_to(image: Tensor, height: int, width: int) -> Tensor:
 class Decoder(nn.Module):
     """Residual blocks that double the resolution, then an output convolution. Paper: section III-A.
 
-    features (B, c, H / 4, W / 4) and the photo's stem features -> sketch (B, 1, H, W) in [-1, 1].
+    features (B, c, H / s, W / s) of feature stride s, and the photo's stem features -> sketch (B, 1, H, W) in [-1, 1].
     """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        width, stride = config.channels, FEATURE_STRIDE
+        width, stride = config.channels, config.feature_stride
         self.blocks = nn.Sequential(*(ResidualBlock(width, width) for _ in range(config.decoder_blocks)))
         self.upsample = nn.ModuleList()
         while stride > config.stem_stride:
@@ -104,7 +104,10 @@ class Generator(nn.Module):
     def forward(self, photo: Tensor, style: Tensor) -> Tensor:
         """Draw. photo (B, 3, H, W) RGB in [-1, 1] of any size, style (B,) index -> (B, 1, H, W) in [-1, 1]."""
         height, width = photo.shape[-2:]
-        features, stem = self.photo_encoder(pad_to_stride(photo))
+        features, stem = self.photo_encoder(pad_to_stride(photo, self.config.feature_stride))
         style_map = self.memory.read(features, style).to(features.dtype)
-        matte = self.matte(features) if self.matte else None
-        return crop_to(self.renderer(features, style_map, stem, matte), height, width)
+        if self.matte is None:
+            return crop_to(self.renderer(features, style_map, stem), height, width)
+        matte = self.matte(features)
+        sketch = clear_paper(matte, self.renderer(features, style_map, stem, matte))
+        return crop_to(sketch, height, width)

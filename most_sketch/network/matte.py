@@ -9,6 +9,9 @@ from torch import Tensor, nn
 ALL_PERSON = 4.0
 """Logit everywhere before anything is learnt: the whole picture is drawn, as without a matte."""
 
+PAPER, DRAWN = 0.04, 0.3
+"""Where the matte is below the first, nothing is drawn; from the second on, everything is."""
+
 
 class Matte(nn.Module):
     """How sure every place shows the person. Photo features (B, C, h, w) -> logits (B, 1, h, w)."""
@@ -32,3 +35,9 @@ def cut_out(logits: Tensor, *features: Tensor) -> list[Tensor]:
     """
     matte = torch.sigmoid(logits.detach())
     return [each * F.interpolate(matte, each.shape[-2:], mode="bilinear") for each in features]
+
+
+def clear_paper(logits: Tensor, sketch: Tensor) -> Tensor:
+    """A sketch (B, 1, k h, k w) in [-1, 1] on paper that is wholly white. Logits (B, 1, h, w)."""
+    matte = F.interpolate(torch.sigmoid(logits), sketch.shape[-2:], mode="bilinear")
+    return 1 - (1 - sketch) * ((matte - PAPER) / (DRAWN - PAPER)).clamp(0, 1)

@@ -7,11 +7,14 @@ from dataclasses import replace
 import pytest
 import torch
 
+from most_sketch.network.build import draw
 from most_sketch.network.config import ModelConfig
 from most_sketch.network.discriminator import PatchDiscriminator
 from most_sketch.network.encoder import Context, Encoder
 from most_sketch.network.generator import Generator, Renderer, crop_to, pad_to_stride
 from most_sketch.network.injection import StyleInjection
+from most_sketch.network.layers import upsampled_conv
+from most_sketch.network.matte import clear_paper
 from most_sketch.network.pix2pix import UNet256
 from most_sketch.training.presets import PRESETS
 
@@ -45,19 +48,23 @@ def test_context_begins_as_nothing_and_then_reaches_far(size: tuple[int, int]) -
 @pytest.mark.parametrize("size", [(16, 16), (250, 200), (17, 23)])
 def test_padding_replicates_and_cropping_undoes_it(size: tuple[int, int]) -> None:
     image = torch.rand(1, 3, *size)
-    padded = pad_to_stride(image)
-    assert padded.shape[-2] % 4 == 0
-    assert padded.shape[-1] % 4 == 0
+    padded = pad_to_stride(image, 8)
+    assert padded.shape[-2] % 8 == 0
+    assert padded.shape[-1] % 8 == 0
     assert torch.equal(crop_to(padded, *size), image)
     assert torch.equal(padded[..., 0, 0], image[..., 0, 0])
     assert torch.equal(padded[..., -1, -1], image[..., -1, -1])
 
 
 @pytest.mark.parametrize("stem_stride", [1, 2])
+@pytest.mark.parametrize("feature_stride", [4, 8])
 @pytest.mark.parametrize("skip", [True, False])
 @pytest.mark.parametrize("output_channels", [1, 3])
-def test_features_are_at_a_quarter_whatever_the_stem(stem_stride: int, skip: bool, output_channels: int) -> None:
+def test_features_are_at_the_feature_stride_whatever_the_stem(
+    stem_stride: int, feature_stride: int, skip: bool, output_channels: int
+) -> None:
     config = ModelConfig(
+        feature_stride=feature_stride,
         channels=12,
         stem_channels=6,
         stem_stride=stem_stride,
@@ -67,7 +74,7 @@ def test_features_are_at_a_quarter_whatever_the_stem(stem_stride: int, skip: boo
         injection_channels=4,
     )
     features, stem = Encoder(3, config)(torch.zeros(1, 3, 32, 48))
-    assert features.shape == (1, 12, 8, 12)
+    assert features.shape == (1, 12, 32 // feature_stride, 48 // feature_stride)
     assert stem.shape == (1, 6, 32 // stem_stride, 48 // stem_stride)
     assert Generator(config)(torch.zeros(1, 3, 32, 48), torch.tensor([0])).shape == (1, 1, 32, 48)
 
@@ -79,6 +86,40 @@ def test_what_the_matte_leaves_out_is_not_drawn() -> None:
     assert not torch.allclose(generator(photo, style), generator(other, style), atol=1e-3)
     torch.nn.init.constant_(generator.matte.output.bias, -50)
     torch.testing.assert_close(generator(photo, style), generator(other, style))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (5, 7), (16, 12)])
+def test_upsampling_and_convolving_at_once_is_the_same(size: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    features, weight = torch.randn(2, 3, *size), torch.randn(4, 3, 3, 3)
+    enlarged = torch.nn.functional.interpolate(features, scale_factor=2.0, mode="nearest")
+    wanted = torch.nn.functional.conv2d(enlarged, weight, padding=1)
+    torch.testing.assert_close(upsampled_conv(features, weight), wanted, atol=1e-5, rtol=1e-5)
+
+
+def test_paper_is_white_where_nobody_is_and_the_person_stays() -> None:
+    logits = torch.full((1, 1, 4, 4), 6.0)
+    logits[..., :2] = -6
+    drawn = clear_paper(logits, torch.full((1, 1, 32, 32), -0.2))
+    assert (drawn[..., :8] == 1).all()
+    assert torch.allclose(drawn[..., 20:], torch.tensor(-0.2))
+
+
+def test_a_network_draws_at_the_size_that_it_knows() -> None:
+    """A photo of another size is drawn at the frame's, up to a little more; the sketch has the photo's size."""
+    torch.manual_seed(0)
+    generator, style = Generator(replace(TINY, frame_height=40)), torch.tensor([0])
+    seen: list[torch.Size] = []
+    generator.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].shape[-2:]))
+    photo = torch.rand(1, 3, 80, 64) * 2 - 1
+    for height, drawn in ((20, 40), (40, 40), (45, 45), (50, 50), (80, 50)):
+        small = torch.nn.functional.interpolate(photo, (height, height * 4 // 5))
+        sketch = draw(generator, small, style)
+        assert sketch.shape == (1, 1, height, height * 4 // 5)
+        assert sketch.abs().max() <= 1
+        assert seen.pop() == (drawn, drawn * 4 // 5)
+    unknown = Generator(TINY)
+    assert torch.equal(draw(unknown, photo, style), unknown(photo, style))
 
 
 def test_paper_preset_has_the_papers_shapes() -> None:
