@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
-from torch import Tensor
+from torch import Tensor, nn
 
 from most_sketch.checkpoints.header import CONFIG_KEY, HOLD_OUT, open_weights, read_header
 from most_sketch.checkpoints.hub import HUB_FILE, Address, Hub
@@ -19,6 +19,7 @@ from most_sketch.config import to_dict
 from most_sketch.errors import WeightsError
 from most_sketch.network.build import AnyGenerator, build_generator
 from most_sketch.network.config import ModelConfig
+from most_sketch.network.encoder import Encoder
 from most_sketch.photo.images import atomic_write
 
 DEFAULT_WEIGHTS = "most-net"
@@ -26,18 +27,28 @@ BENCHMARK_WEIGHTS = "most-net-cufs"
 """What is scored beside the paper's table: trained on CUFS alone, as the paper's."""
 TRAINING_ONLY = ("memory.started", "memory.idle")
 """Buffers that matter while the memory is being updated; a released file leaves them out."""
+SKETCH_ENCODER = "sketch_encoder."
+"""What the names of the sketch encoder's tensors begin with, in a file that has it."""
 
 
 def save_weights(
-    path: Path, generator: AnyGenerator, dtype: torch.dtype = torch.float32, hold_out: int | None = None
+    path: Path,
+    generator: AnyGenerator,
+    dtype: torch.dtype = torch.float32,
+    hold_out: int | None = None,
+    sketch_encoder: Encoder | None = None,
 ) -> None:
     """Write a generator, its config in the metadata, atomically. The memory stays float32 whatever the dtype.
 
-    `hold_out` is that of its training, where it was trained.
+    `hold_out` is that of its training, where it was trained. With the `sketch_encoder`, which drawing does not need,
+    the weights can be trained on with, and their memory can be written.
     """
+    state = generator.state_dict()
+    if sketch_encoder is not None:
+        state |= {f"{SKETCH_ENCODER}{name}": tensor for name, tensor in sketch_encoder.state_dict().items()}
     tensors = {
         name: tensor.contiguous() if name.startswith("memory.") else tensor.to(dtype).contiguous()
-        for name, tensor in generator.state_dict().items()
+        for name, tensor in state.items()
         if name not in TRAINING_ONLY
     }
     values = to_dict(generator.config)
@@ -50,7 +61,14 @@ def save_weights(
 
 
 def load_weights(name_or_path: str | Path = DEFAULT_WEIGHTS, *, offline: bool = False) -> AnyGenerator:
-    """The generator that a weights file describes, float32 on the CPU, ready to draw.
+    """The generator that a weights file describes, float32 on the CPU, ready to draw. Raises like `load_networks`."""
+    return load_networks(name_or_path, offline=offline)[0]
+
+
+def load_networks(
+    name_or_path: str | Path = DEFAULT_WEIGHTS, *, offline: bool = False
+) -> tuple[AnyGenerator, Encoder | None]:
+    """The generator that a weights file describes, and its sketch encoder where the file has it; as `load_weights`.
 
     `name_or_path` is what `find_weights` understands; `offline` takes only what is on this machine. Raises
     `WeightsError` for a name that is unknown and a file that is no such weights or whose tensors do not fit
@@ -59,12 +77,15 @@ def load_weights(name_or_path: str | Path = DEFAULT_WEIGHTS, *, offline: bool = 
     path = find_weights(name_or_path, Hub(offline=offline))
     with open_weights(path) as (file, header):
         config = header.config
+        writes = any(name.startswith(SKETCH_ENCODER) for name in header.shapes)
         # On the meta device a wrong or hostile config costs no memory before it has been compared.
         with torch.device("meta"):
             generator = build_generator(config)
-        wanted = {
-            name: tuple(tensor.shape) for name, tensor in generator.state_dict().items() if name not in TRAINING_ONLY
-        }
+            sketch_encoder = Encoder(1, config) if writes else None
+        expected = generator.state_dict()
+        if sketch_encoder is not None:
+            expected |= {f"{SKETCH_ENCODER}{name}": tensor for name, tensor in sketch_encoder.state_dict().items()}
+        wanted = {name: tuple(tensor.shape) for name, tensor in expected.items() if name not in TRAINING_ONLY}
         if header.shapes != wanted:
             names = header.shapes.keys() | wanted.keys()
             wrong = min(name for name in names if header.shapes.get(name) != wanted.get(name))
@@ -73,26 +94,41 @@ def load_weights(name_or_path: str | Path = DEFAULT_WEIGHTS, *, offline: bool = 
         state = _read_tensors(path, file.read(header.size))
     if config.architecture == "most-net":
         state |= _training_state(config)
+    if sketch_encoder is not None:
+        theirs = [name for name in state if name.startswith(SKETCH_ENCODER)]
+        own = {name.removeprefix(SKETCH_ENCODER): state.pop(name) for name in theirs}
+        sketch_encoder.load_state_dict(own, assign=True)
+        sketch_encoder.eval().requires_grad_(False)
     generator.load_state_dict(state, assign=True)
-    return generator.eval().requires_grad_(False)
+    return generator.eval().requires_grad_(False), sketch_encoder
 
 
-def average_weights(names_or_paths: Sequence[str | Path]) -> AnyGenerator:
+def average_weights(names_or_paths: Sequence[str | Path]) -> tuple[AnyGenerator, Encoder | None]:
     """A generator with the mean weights of several of one config, given as `load_weights` takes them.
 
-    Of one training at different times, or gone on with from one start: others do not lie near enough to each
-    other. Raises `WeightsError` for different configs. Reference: Izmailov et al. 2018; Wortsman et al. 2022.
+    Likewise the sketch encoder, if all have one. Of one training at different times, or gone on with from one start:
+    others do not lie near enough to each other. Raises `WeightsError` for different configs. Reference: Izmailov et
+    al. 2018; Wortsman et al. 2022.
     """
-    generators = {name: load_weights(name) for name in dict.fromkeys(names_or_paths)}
-    first = generators[names_or_paths[0]]
-    for name, generator in generators.items():
+    networks = {name: load_networks(name) for name in dict.fromkeys(names_or_paths)}
+    first = networks[names_or_paths[0]][0]
+    for name, (generator, _) in networks.items():
         if generator.config != first.config:
             raise WeightsError(f"{name}: not the same network as {names_or_paths[0]}; only such can be averaged")
-    states = [generators[name].state_dict() for name in names_or_paths]
-    for name, tensor in first.state_dict().items():
+    encoders = [encoder for encoder in (networks[name][1] for name in names_or_paths) if encoder is not None]
+    _set_to_mean([networks[name][0] for name in names_or_paths])
+    if len(encoders) < len(names_or_paths):
+        return first, None
+    _set_to_mean(encoders)
+    return first, encoders[0]
+
+
+def _set_to_mean(networks: Sequence[nn.Module]) -> None:
+    """Give the first the mean weights of all; one that is there twice counts twice."""
+    states = [network.state_dict() for network in networks]
+    for name, tensor in states[0].items():
         if tensor.is_floating_point():
             tensor.copy_(torch.stack([state[name] for state in states]).mean(dim=0))
-    return first
 
 
 def held_out(name_or_path: str | Path, *, offline: bool = False) -> int | None:

@@ -135,6 +135,7 @@ def _new_record(
     values: dict[str, Any],
 ) -> RunRecord:
     """The record of a new run: a preset, or the network it begins with, with `values` changed."""
+    from most_sketch.pairs.pairs import find_pairs, frame_height
     from most_sketch.training.presets import PRESETS, override
     from most_sketch.training.runs import RunRecord, network_of
 
@@ -146,7 +147,8 @@ def _new_record(
     model, train = PRESETS[name or "ours"]
     if init and not name:
         model = network_of(init)
-    model, train = override(model, train, values | {"styles": list(folders)})
+    frame = {"frame_height": frame_height(find_pairs(next(iter(folders.values())))[0])}
+    model, train = override(model, train, frame | values | {"styles": list(folders)})
     if not (train.losses.style or train.losses.content):
         perceptual = "none"
     if init and Path(init).exists():

@@ -77,14 +77,14 @@ def average_command(
         raise WeightsError("one file has no mean; name two or more")
     if output.is_dir():
         raise WeightsError(f"{output}: is a folder, not a file")
-    generator = average_weights(names)
+    generator, sketch_encoder = average_weights(names)
     # What one of them has seen, the mean has seen.
     parts = {held_out(name) for name in set(names)}
     if len(parts) == 1:
         (together,) = parts
     else:
         together = None if None in parts and 0 not in parts else 0
-    save_weights(output, generator, float16, together)
+    save_weights(output, generator, float16, together, sketch_encoder)
     typer.echo(output)
 
 

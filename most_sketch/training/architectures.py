@@ -55,12 +55,13 @@ class MostNetTraining(nn.Module):
         draw in, mostly the same; matte (B, 1, H, W) in [0, 1] of the photo; `chance` places reseeded slots."""
         encode_photo, encode_sketch, _ = self._parts
         memory, config = self.generator.memory, self.config
-        features, stem = encode_photo(pad_to_stride(photo).contiguous(memory_format=torch.channels_last))
+        stride = self.generator.config.feature_stride
+        features, stem = encode_photo(pad_to_stride(photo, stride).contiguous(memory_format=torch.channels_last))
         logits = self.generator.matte(features) if self.generator.matte else None
-        terms = {} if logits is None else {"matte": losses.matte(logits, pad_to_stride(matte))}
+        terms = {} if logits is None else {"matte": losses.matte(logits, pad_to_stride(matte, stride))}
         if config.fixed_memory:
             return Drawing(self._render(features, drawn, stem, logits, target), terms)
-        sketch_features, _ = encode_sketch(pad_to_stride(target).contiguous(memory_format=torch.channels_last))
+        sketch_features, _ = encode_sketch(pad_to_stride(target, stride).contiguous(memory_format=torch.channels_last))
         reseeded = memory.update(features, sketch_features, style, config.memory_decay, chance, config.reseed_after)
         sketch = self._render(features, drawn, stem, logits, target)
         refinement = losses.memory_refinement(features, sketch_features, memory, style)

@@ -68,6 +68,12 @@ def augment(
     return photo, sketch, matte
 
 
+def reach(side: int, config: TrainConfig) -> int:
+    """From how many pixels beyond a square of this side `augment` may move something into it."""
+    turned = math.sin(math.radians(config.rotate)) + config.zoom
+    return config.shift + math.ceil(turned * side / 2) if turned else config.shift
+
+
 def _happens(share: float, generator: torch.Generator) -> bool:
     """Does a change happen that is to happen to this share of the photos? Draws nothing if it never does."""
     return share > 0 and torch.rand((), generator=generator).item() < share

@@ -46,6 +46,12 @@ class TrainConfig:
     reseed_after: int = 200
     """Updates of its own style that a slot may go without a vote before it is started anew; 0 never."""
     losses: LossWeights = LossWeights()
+    crop: int | None = None
+    """Side of the random square of each pair that a step sees; None takes the whole frame. On a CPU a step's time
+    goes with the area, and what is learnt in it is nearly the same."""
+    reduce: tuple[int, ...] = (1,)
+    """How many times smaller the drawings of each style, in their order, are judged than they are drawn; 1 for those
+    not named. For styles whose own drawings have not the detail of the frame: enlarged ones would teach blur."""
     perceptual_crop: int | None = None
     """Side of the random square on which the VGG losses are taken; None takes the whole frame.
     The crop's expectation is the whole frame's loss, at a fraction of the time on a CPU."""

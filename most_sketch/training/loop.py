@@ -53,6 +53,9 @@ def train(
             raise InputError(f"style {name}: no pairs are left to train on; add pairs or use --set hold_out=0")
     if config.batch_size % ranks():
         raise InputError(f"a batch of {config.batch_size} cannot be shared evenly by {ranks()} ranks")
+    # All of them before the first step: a broken one must not end a run at its first validation.
+    for pair in (pair for validation_pairs in held_out for pair in validation_pairs):
+        load_pair(pair)
     dataset = PairSet(pairs, config, Backgrounds(record.backgrounds) if record.backgrounds else None)
     if record.model.matting and not dataset.has_mattes:
         raise InputError("matting is learnt from masks: no photo has one, nor a plain white background")
@@ -84,13 +87,13 @@ def train(
         last, stopping = trainer.step == config.steps, anywhere(stopped(), execution.device)
         if first and trainer.step % LOG_EVERY == 0:
             run.log(trainer.step, scores)
+        if first and (last or stopping or trainer.step % execution.save_every == 0):
+            run.save(trainer.state(), trainer.averaged, config.hold_out, trainer.sketch_encoder)
         if first and any(held_out) and (last or trainer.step % execution.validate_every == 0):
             validation, sheet = validate(trainer, held_out, FINAL_METRICS if last else QUICK_METRICS)
             run.log(trainer.step, validation)
             run.save_sheet(trainer.step, sheet)
             report(trainer.step, validation)
-        if first and (last or stopping or trainer.step % execution.save_every == 0):
-            run.save(trainer.state(), trainer.averaged, config.hold_out)
         if stopping:
             return {}
     return validation

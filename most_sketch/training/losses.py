@@ -8,14 +8,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from most_sketch.network.config import FEATURE_STRIDE
 from most_sketch.network.memory import Memory, assignment, to_slots
 
 
-def adversarial_discriminator(real: Tensor, fake: Tensor) -> Tensor:
-    """What the discriminator minimises, with Pix2Pix's half weight. Patch logits (B, 1, h, w). Paper: Eq. 10."""
-    ones, zeros = torch.ones_like(real), torch.zeros_like(fake)
-    return 0.5 * (F.binary_cross_entropy_with_logits(real, ones) + F.binary_cross_entropy_with_logits(fake, zeros))
+def adversarial_discriminator(logits: Tensor, label: float) -> Tensor:
+    """What the discriminator minimises for real sketches (label 1) and drawn ones (0), with Pix2Pix's half weight.
+
+    Patch logits (B, 1, h, w). Paper: Eq. 10.
+    """
+    return 0.5 * F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, label))
 
 
 def adversarial_generator(fake: Tensor) -> Tensor:
@@ -68,7 +69,7 @@ def matte(logits: Tensor, wanted: Tensor) -> Tensor:
 
     Where nothing is known of a photo its matte is 1 everywhere, and it does not count.
     """
-    wanted = F.avg_pool2d(wanted, FEATURE_STRIDE)
+    wanted = F.avg_pool2d(wanted, wanted.shape[-1] // logits.shape[-1])
     known = (wanted.amin(dim=(1, 2, 3)) < 0.5).float()[:, None, None, None].expand_as(wanted)
     every = F.binary_cross_entropy_with_logits(logits.float(), wanted, reduction="none")
     return (every * known).sum() / known.sum().clamp(min=1)

@@ -3,17 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from most_sketch.training import losses
-from most_sketch.training.architectures import Drawing
 from most_sketch.training.config import TrainConfig
 
 
+@dataclass(frozen=True)
+class View:
+    """Samples of a batch that are judged at one size; all pictures in [-1, 1]."""
+
+    photo: Tensor
+    """(B, 3, H, W), what the judge may see of it."""
+    sketch: Tensor
+    target: Tensor
+    """Both (B, 1, H, W)."""
+    style: Tensor
+    """(B,), of the sketch."""
+    own: Tensor
+    """(B,), is it that of the target?"""
+    share: float
+    """Of all samples of the batch."""
+    own_share: float
+    """Of those drawn in their own style."""
+
+
+def views_of(
+    config: TrainConfig, photo: Tensor, sketch: Tensor, target: Tensor, style: Tensor, own: Tensor
+) -> list[View]:
+    """A batch as it is judged: the samples whose style is judged at one size together, at that size."""
+    factors = torch.tensor([factor_of(config, index) for index in style.tolist()], device=style.device)
+    views = []
+    for factor in sorted(set(factors.tolist())):
+        chosen = factors == factor
+        seen, drawn, wanted = (F.avg_pool2d(picture[chosen], factor) for picture in (photo, sketch, target))
+        share, own_share = (part.float().mean().item() for part in (chosen, chosen[own]))
+        views.append(View(seen, drawn, wanted, style[chosen], own[chosen], share, own_share))
+    return views
+
+
+def factor_of(config: TrainConfig, style: int) -> int:
+    """How many times smaller drawings of this style are judged than they are drawn."""
+    return config.reduce[style] if style < len(config.reduce) else 1
+
+
 class Objective:
-    """The terms that `losses` defines, of a batch that was drawn; the `judge` and the eye of `perceive` stand still."""
+    """The terms that `losses` defines, of a batch that was drawn; the `judge` and the eye of `perceive` stand still.
+
+    Every term is the mean over the batch, whatever the sizes of its views.
+    """
 
     def __init__(
         self,
@@ -27,51 +69,42 @@ class Objective:
         self.perceive = perceive
         self.autocast = autocast
 
-    def terms(
-        self,
-        drawing: Drawing,
-        photo: Tensor,
-        seen: Tensor,
-        target: Tensor,
-        style: Tensor,
-        drawn: Tensor,
-        chance: torch.Generator,
-    ) -> dict[str, Tensor]:
-        """The terms of a drawing in the styles `drawn` (B,) of photo (B, 3, H, W), whose target (B, 1, H, W) is of
-        style (B,). `seen` (B, 3, H, W) is what the judge may see of the photo; `chance` places the VGG losses' crop.
-        """
-        sketch, own = drawing.sketch, drawn == style
-        with self.autocast():
-            *features, fake = self.judge(seen, sketch, drawn)
-        return {
-            "adversarial": losses.adversarial_generator(fake.float()),
-            "reconstruction": losses.reconstruction(sketch[own], target[own]),
-            **self._feature_terms(features, photo, target, style, own),
-            **drawing.terms,
-            **self._perceptual_terms(sketch, target, own, chance),
-        }
+    def terms(self, views: Sequence[View], chance: torch.Generator) -> dict[str, Tensor]:
+        """The terms of a batch; `chance` places the crop of the VGG losses."""
+        terms: dict[str, Tensor] = {}
+        for view in views:
+            for name, term in self._terms(view, chance).items():
+                terms[name] = terms[name] + term if name in terms else term
+        return terms
 
     def total(self, terms: Mapping[str, Tensor]) -> Tensor:
         """The sum of the terms, each with its weight. Paper: Eq. 16."""
         return torch.stack([getattr(self.config.losses, name) * term for name, term in terms.items()]).sum()
 
-    def _feature_terms(
-        self, features: Sequence[Tensor], photo: Tensor, target: Tensor, style: Tensor, own: Tensor
-    ) -> dict[str, Tensor]:
-        """Feature matching of the sketches drawn in their `own` style (B,)."""
-        if not self.config.losses.feature_matching:
-            return {}
-        with torch.no_grad(), self.autocast():
-            *wanted, _ = self.judge(photo[own], target[own], style[own])
-        ours, theirs = [layer[own].float() for layer in features], [layer.float() for layer in wanted]
-        return {"feature_matching": losses.feature_matching(ours, theirs)}
+    def _terms(self, view: View, chance: torch.Generator) -> dict[str, Tensor]:
+        """A view's part of the terms."""
+        own = view.own
+        with self.autocast():
+            *features, fake = self.judge(view.photo, view.sketch, view.style)
+        terms = {"adversarial": view.share * losses.adversarial_generator(fake.float())}
+        if view.own_share:
+            terms["reconstruction"] = view.own_share * losses.reconstruction(view.sketch[own], view.target[own])
+            if self.config.losses.feature_matching:
+                terms["feature_matching"] = view.own_share * self._feature_matching(features, view)
+        return terms | self._perceptual_terms(view, chance)
 
-    def _perceptual_terms(
-        self, sketch: Tensor, target: Tensor, own: Tensor, chance: torch.Generator
-    ) -> dict[str, Tensor]:
-        """Style loss of the sketches drawn in their `own` style (B,), content loss of all of them."""
+    def _feature_matching(self, features: Sequence[Tensor], view: View) -> Tensor:
+        """Of the discriminator's features of the sketches drawn in their own style."""
+        with torch.no_grad(), self.autocast():
+            *wanted, _ = self.judge(view.photo[view.own], view.target[view.own], view.style[view.own])
+        ours, theirs = [layer[view.own].float() for layer in features], [layer.float() for layer in wanted]
+        return losses.feature_matching(ours, theirs)
+
+    def _perceptual_terms(self, view: View, chance: torch.Generator) -> dict[str, Tensor]:
+        """Style loss of the sketches drawn in their own style, content loss of all of them."""
         if self.perceive is None:
             return {}
+        sketch, target = view.sketch, view.target
         if side := self.config.perceptual_crop:
             height, width = target.shape[-2:]
             draw = torch.rand(2, generator=chance).tolist()
@@ -83,5 +116,8 @@ class Objective:
             with torch.no_grad():
                 theirs = [layer.float() for layer in self.perceive(target)]
             ours = [layer.float() for layer in self.perceive(sketch)]
-        textures = ([layer[own] for layer in layers[:2]] for layers in (ours, theirs))
-        return {"style": losses.style(*textures), "content": losses.content(ours[2], theirs[2])}
+        terms = {"content": view.share * losses.content(ours[2], theirs[2])}
+        if view.own_share:
+            textures = ([layer[view.own] for layer in layers[:2]] for layers in (ours, theirs))
+            terms["style"] = view.own_share * losses.style(*textures)
+        return terms

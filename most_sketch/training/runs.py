@@ -19,6 +19,7 @@ from most_sketch.config import from_dict, to_dict
 from most_sketch.errors import InputError, WeightsError
 from most_sketch.network.build import AnyGenerator
 from most_sketch.network.config import ModelConfig
+from most_sketch.network.encoder import Encoder
 from most_sketch.photo.images import atomic_write
 from most_sketch.training.config import TrainConfig
 
@@ -95,11 +96,16 @@ class Run:
         except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
             raise WeightsError(f"{self.record_file}: damaged ({error})") from error
 
-    def save(self, state: Mapping[str, Any], generator: AnyGenerator, hold_out: int) -> None:
-        """Write the training state and the weights to draw with, which remember what was held out."""
+    def save(
+        self, state: Mapping[str, Any], generator: AnyGenerator, hold_out: int, sketch_encoder: Encoder | None = None
+    ) -> None:
+        """Write the training state and the weights to draw with, which remember what was held out.
+
+        With the sketch encoder, where there is one, they can be trained on with.
+        """
         with atomic_write(self.state_file) as file:
             torch.save(dict(state), file)
-        save_weights(self.weights_file, generator, torch.float16, hold_out)
+        save_weights(self.weights_file, generator, torch.float16, hold_out, sketch_encoder)
 
     def load_state(self) -> dict[str, Any] | None:
         """The last saved training state, or None before the first. Raises `WeightsError` if damaged."""

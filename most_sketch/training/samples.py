@@ -16,7 +16,7 @@ from torch.utils.data import Dataset, Sampler
 from most_sketch.errors import InputError
 from most_sketch.pairs.mattes import load_matte
 from most_sketch.pairs.pairs import Pair, load_pair
-from most_sketch.training.augmentation import Backgrounds, augment
+from most_sketch.training.augmentation import Backgrounds, augment, reach
 from most_sketch.training.config import TrainConfig
 
 UNSURE = 128
@@ -51,12 +51,27 @@ class PairSet(Dataset[Sample]):
 
     def __getitem__(self, item: tuple[int, int, int]) -> Sample:
         style, place, seed = item
-        picture = self.pictures[style][place].float() / 127.5 - 1
         generator = torch.Generator().manual_seed(seed)
+        pictures, inside = self._piece(self.pictures[style][place], generator)
+        picture = pictures.float() / 127.5 - 1
         photo, sketch, matte = augment(
             picture[:3], picture[3:4], (picture[4:] + 1) / 2, self.config, generator, self.backgrounds
         )
-        return photo, sketch, style, matte
+        return photo[inside], sketch[inside], style, matte[inside]
+
+    def _piece(self, picture: Tensor, generator: torch.Generator) -> tuple[Tensor, tuple[slice, ...]]:
+        """A random square of a picture (C, H, W) with what may be moved into it, and where in that it is."""
+        crop = self.config.crop
+        if crop is None:
+            return picture, ()
+        margin = reach(crop, self.config)
+        outer, inner = [slice(None)], [slice(None)]
+        for side, chance in zip(picture.shape[1:], torch.rand(2, generator=generator).tolist(), strict=True):
+            start = int(chance * (max(side - crop, 0) + 1))
+            first = max(0, start - margin)
+            outer.append(slice(first, start + crop + margin))
+            inner.append(slice(start - first, start - first + crop))
+        return picture[tuple(outer)], tuple(inner)
 
     @property
     def has_mattes(self) -> bool:

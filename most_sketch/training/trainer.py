@@ -16,10 +16,11 @@ from most_sketch.errors import MostSketchError
 from most_sketch.network.build import AnyGenerator
 from most_sketch.network.config import ModelConfig
 from most_sketch.network.discriminator import PatchDiscriminator
+from most_sketch.network.encoder import Encoder
 from most_sketch.training import losses
 from most_sketch.training.architectures import ARCHITECTURES, Drawing, Wrap
 from most_sketch.training.config import TrainConfig
-from most_sketch.training.objective import Objective
+from most_sketch.training.objective import Objective, View, views_of
 from most_sketch.training.perceptual import PerceptualBackbone
 from most_sketch.training.samples import seed_of, styles_to_draw
 
@@ -84,15 +85,17 @@ class Trainer:
         seen = photo * (drawn == style)[:, None, None, None]
         with self.execution.autocast():
             drawing: Drawing = self.learning_artist(photo, target, style, drawn, matte, chance)
-            real = self.learning_judge(seen, target, style)[-1]
-            fake = self.learning_judge(seen, drawing.sketch.detach(), drawn)[-1]
-        discriminator_loss = losses.adversarial_discriminator(real.float(), fake.float())
+            views = views_of(self.config, seen, drawing.sketch, target, drawn, drawn == style)
+            # Real sketches as their own style is judged, drawn ones as that is which they are drawn in.
+            real = views_of(self.config, seen, target, target, style, drawn == style)
+            judgements = [self._judgement(view, label) for side, label in ((real, 1.0), (views, 0.0)) for view in side]
+        discriminator_loss = torch.stack(judgements).sum()
         self.discriminator_optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(discriminator_loss)
         self.discriminator_optimiser.step()
 
         self.discriminator.requires_grad_(False)
-        terms = self.objective.terms(drawing, photo, seen, target, style, drawn, chance)
+        terms = drawing.terms | self.objective.terms(views, chance)
         total = self.objective.total(terms)
         if not torch.isfinite(total):
             raise MostSketchError(
@@ -108,6 +111,11 @@ class Trainer:
         self.step += 1
         figures = {"total": total.item(), "discriminator": discriminator_loss.item(), **drawing.figures}
         return average({name: term.item() for name, term in terms.items()} | figures, device)
+
+    def _judgement(self, view: View, label: float) -> Tensor:
+        """What the discriminator minimises for sketches that are real (label 1) or drawn (0): their part of it."""
+        logits = self.learning_judge(view.photo, view.sketch.detach(), view.style)[-1]
+        return view.share * losses.adversarial_discriminator(logits.float(), label)
 
     def _set_rates(self) -> None:
         """Constant learning rates, then a straight line to zero."""
@@ -125,6 +133,11 @@ class Trainer:
     def averaged(self) -> AnyGenerator:
         """The generator with the moving-average weights, which sheets, scores and released files are made with."""
         return cast(AnyGenerator, self.ema.module)
+
+    @property
+    def sketch_encoder(self) -> Encoder | None:
+        """What writes the memory; None in networks without, and where the memory stays as it came."""
+        return None if self.config.fixed_memory else getattr(self.artist, "sketch_encoder", None)
 
     @torch.no_grad()
     def draw(self, photo: Tensor, style: int) -> Tensor:

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from most_sketch.checkpoints.weights import load_weights
+from most_sketch.checkpoints.weights import SKETCH_ENCODER, load_networks
 from most_sketch.errors import InputError, WeightsError
 from most_sketch.training.config import TrainConfig
 from most_sketch.training.runs import Run
@@ -63,13 +63,15 @@ def _fitting(ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> list[s
 
 
 def _networks(init: str, config: TrainConfig) -> tuple[Mapping[str, Tensor], Mapping[str, Tensor], tuple[str, ...]]:
-    """The networks of an earlier run, or the generator of weights to draw with: (artist, discriminator, styles)."""
+    """The networks of an earlier run, or those in weights: (artist, discriminator, styles)."""
     run = Run(Path(init))
     if run.exists:
         state = run.state()
         return state["artist"], state["discriminator"], run.record().model.styles
-    generator = load_weights(init)
-    if not config.fixed_memory:
-        raise InputError(f"--init {init}: weights to draw with hold no sketch encoder; add --set fixed_memory=true")
+    generator, sketch_encoder = load_networks(init)
     artist = {f"generator.{name}": tensor for name, tensor in generator.state_dict().items()}
+    if sketch_encoder is not None:
+        artist |= {f"{SKETCH_ENCODER}{name}": tensor for name, tensor in sketch_encoder.state_dict().items()}
+    elif not config.fixed_memory:
+        raise InputError(f"--init {init}: these weights hold no sketch encoder; add --set fixed_memory=true")
     return artist, {}, generator.config.styles

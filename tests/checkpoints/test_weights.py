@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from most_sketch.checkpoints.header import CONFIG_KEY, MAX_FILE, MAX_HEADER, read_header
-from most_sketch.checkpoints.weights import find_weights, load_weights, save_weights
+from most_sketch.checkpoints.weights import average_weights, find_weights, load_networks, load_weights, save_weights
 from most_sketch.config import to_dict
 from most_sketch.errors import WeightsError
 from most_sketch.network.config import ModelConfig
+from most_sketch.network.encoder import Encoder
 from most_sketch.network.generator import Generator
 from most_sketch.network.pix2pix import UNet256
 
@@ -68,6 +69,35 @@ def test_half_precision_halves_the_network_but_not_the_memory(tmp_path: Path, fi
 def test_training_state_and_sketch_encoder_are_left_out(file: Path) -> None:
     names = load_file(file).keys()
     assert not [name for name in names if "sketch_encoder" in name or "idle" in name or "started" in name]
+
+
+def test_the_sketch_encoder_goes_along_where_it_is_given(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    generator, encoder = Generator(TINY).eval(), Encoder(1, TINY)
+    save_weights(tmp_path / "both.safetensors", generator, sketch_encoder=encoder)
+    again, their_encoder = load_networks(tmp_path / "both.safetensors")
+    sketch, style = torch.rand(1, 1, 20, 16), torch.tensor([0])
+    assert their_encoder is not None
+    assert torch.equal(their_encoder(sketch)[0], encoder(sketch)[0])
+    photo = sketch.expand(1, 3, 20, 16)
+    assert torch.equal(again(photo, style), generator(photo, style))
+    assert torch.equal(load_weights(tmp_path / "both.safetensors")(photo, style), generator(photo, style))
+    _, mean_encoder = average_weights([tmp_path / "both.safetensors"] * 2)
+    assert mean_encoder is not None
+    torch.testing.assert_close(mean_encoder(sketch)[0], encoder(sketch)[0])
+    save_weights(tmp_path / "alone.safetensors", generator)
+    assert load_networks(tmp_path / "alone.safetensors")[1] is None
+    assert average_weights([tmp_path / "both.safetensors", tmp_path / "alone.safetensors"])[1] is None
+
+
+def test_half_a_sketch_encoder_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "both.safetensors"
+    save_weights(path, Generator(TINY), sketch_encoder=Encoder(1, TINY))
+    tensors = load_file(path)
+    del tensors["sketch_encoder.stem.weight"]
+    save_file(tensors, path, {CONFIG_KEY: json.dumps(to_dict(TINY))})
+    with pytest.raises(WeightsError, match=r"do not fit the network.*sketch_encoder.stem.weight"):
+        load_weights(path)
 
 
 def test_an_unknown_name_lists_what_there_is() -> None:

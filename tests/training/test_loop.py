@@ -24,6 +24,7 @@ from most_sketch.errors import InputError
 from most_sketch.network.config import ModelConfig
 from most_sketch.pairs.pairs import find_pairs, load_pair
 from most_sketch.training.config import LossWeights
+from most_sketch.training.loop import train
 from most_sketch.training.runs import Run, RunRecord
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -149,7 +150,10 @@ def test_a_run_is_never_overwritten_and_a_missing_one_not_resumed(tmp_path: Path
             ["--out", "x", "--data", "data", "--perceptual", "none", "--init", "data"],
             "nor the folder of a training run",
         ),
-        (["--out", "x", "--data", "data", "--perceptual", "none", "--init", "most-net"], "add --set fixed_memory=true"),
+        (
+            ["--out", "x", "--data", "data", "--perceptual", "none", "--init", "most-net-cufs"],
+            "--set fixed_memory=true",
+        ),
         (["--out", "x", "--data", "data", "--perceptual", "none", "--set", "fixed_memory=true"], "give --init"),
         (["--out", "x", "--data", "data", "--perceptual", "none", "--set", "shares=[1,2]"], "for each of 1 styles"),
         (["--out", "x", "--resume"], "no run to resume"),
@@ -215,3 +219,49 @@ def test_sigterm_saves_and_resume_goes_on(tmp_path: Path) -> None:
     again = run.load_state()
     assert again is not None
     assert again["step"] == state["step"] + 1
+
+
+def test_pairs_in_a_large_frame_are_learnt_in_squares_and_at_their_detail(tmp_path: Path) -> None:
+    """Two styles of 96 x 120, one judged at half the size: training takes squares and still draws whole frames."""
+    data = {name: write_pairs(tmp_path / name, ["a", "b"], (96, 120)) for name in ("pencil", "ink")}
+    config = replace(SHORT, steps=3, crop=80, reduce=(1, 2), cross_style=0.3)
+    model = replace(TINY, styles=tuple(data), feature_stride=8)
+    run = Run(tmp_path / "run")
+    train(run, RunRecord(model, config, data, "none"), CPU, lambda *_: None, lambda: False)
+    assert Image.open(run.folder / "sheets" / "000003.png").size[1] >= 120
+
+
+def test_a_run_remembers_the_frame_of_its_pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = {(200, 250): 250, (240, 300): 300, (240, 301): None, (40, 50): None}
+    for number, (size, height) in enumerate(sizes.items()):
+        folder, out = write_pairs(tmp_path / f"data{number}", ["a"], size), tmp_path / f"run{number}"
+        options = ["--data", str(folder), "--perceptual", "none", "--steps", "1", "--batch-size", "1"]
+        small = [item for name in ("channels", "stem_channels", "slots") for item in ("--set", f"{name}=4")]
+        argv = ["most-sketch", "train", *options, *small, "--set", "hold_out=0", "--set", "crop=32", "--out", str(out)]
+        monkeypatch.setattr(sys, "argv", argv)
+        with pytest.raises(SystemExit):
+            main()
+        assert Run(out).record().model.frame_height == height
+
+
+def test_a_broken_held_out_pair_is_told_before_the_first_step(tmp_path: Path) -> None:
+    data = write_pairs(tmp_path / "data", ["a", "b", "c"])
+    (data / "sketches" / "a.png").write_bytes(b"broken")
+    run = Run(tmp_path / "run")
+    record = RunRecord(replace(TINY, styles=("ink",)), SHORT, {"ink": data}, "none")
+    with pytest.raises(InputError, match=r"a\.png: not a picture"):
+        train(run, record, CPU, lambda *_: None, lambda: False)
+    assert not run.exists
+
+
+def test_the_state_is_there_when_validation_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = begin(tmp_path / "run", {"ink": write_pairs(tmp_path / "data", ["a", "b"])}, replace(SHORT, steps=1))
+
+    def fails(*_: object) -> None:
+        raise InputError("no more room for the sheet")
+
+    monkeypatch.setattr("most_sketch.training.loop.validate", fails)
+    with pytest.raises(InputError, match="no more room"):
+        go(run)
+    assert run.state()["step"] == 1
+    assert load_weights(run.weights_file).config.styles == ("ink",)

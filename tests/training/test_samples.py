@@ -94,3 +94,40 @@ def test_a_mask_says_what_is_background(tmp_path: Path) -> None:
         find_pairs(tmp_path / "data")
     with pytest.raises(InputError, match=r"a\.png: 40 x 48 pixels, unlike its photo's 80 x 96"):
         PairSet([pairs], PLAIN)
+
+
+def test_a_step_sees_a_random_square_of_the_pair(tmp_path: Path) -> None:
+    pairs = find_pairs(write_pairs(tmp_path, ["a"], (60, 70)))
+    (whole,) = PairSet([pairs], PLAIN).pictures[0]
+    cropped = PairSet([pairs], replace(PLAIN, crop=24))
+    places = set()
+    for seed in range(60):
+        photo, sketch, _, matte = cropped[0, 0, seed]
+        assert photo.shape == (3, 24, 24)
+        assert sketch.shape == matte.shape == (1, 24, 24)
+        found = [
+            (top, left)
+            for top in range(70 - 24 + 1)
+            for left in range(60 - 24 + 1)
+            if torch.allclose((whole[:3, top : top + 24, left : left + 24] / 127.5) - 1, photo, atol=1e-5)
+        ]
+        assert found
+        places.add(found[0])
+    assert len(places) > 30
+    assert torch.equal(cropped[0, 0, 7][0], cropped[0, 0, 7][0])
+
+
+def test_what_is_moved_into_a_square_comes_from_the_pair(tmp_path: Path) -> None:
+    """A turned, shifted and enlarged square shows what is around it, not its own repeated border."""
+    ramp = torch.arange(200, dtype=torch.uint8).repeat(200, 1)
+    pairs = find_pairs(write_pairs(tmp_path, ["a"], (200, 200)))
+    data = PairSet([pairs], replace(PLAIN, crop=40, shift=6, rotate=5, zoom=0.1))
+    data.pictures[0][0] = ramp.expand(5, 200, 200)
+    for seed in range(20):
+        photo, *_ = data[0, 0, seed]
+        steps = photo[0].diff(dim=1) * 127.5
+        inside = photo[0, :, 1:].mul(127.5).add(127.5)
+        # Away from the pair's own borders the ramp goes on everywhere.
+        if inside.min() > 30 and inside.max() < 170:
+            assert steps.min() > 0.7
+            assert steps.max() < 1.3
