@@ -94,6 +94,16 @@ def sketcher(tiny_weights: Path) -> Sketcher:
     return Sketcher.load(tiny_weights, device="cpu", precision="fp32")
 
 
+@pytest.fixture(scope="session")
+def large_sketcher() -> Sketcher:
+    """As `sketcher`, of weights that draw at 400 x 500."""
+    torch.manual_seed(0)
+    config = ModelConfig(
+        styles=STYLES, channels=8, stem_channels=8, slots=8, injection_channels=8, feature_stride=8, frame_height=500
+    )
+    return Sketcher(Generator(config), torch.device("cpu"))
+
+
 @pytest.fixture
 def ordinary_folder() -> Iterator[Path]:
     """A folder of a user who is not root, as whom the test runs: nothing is unreadable to root."""

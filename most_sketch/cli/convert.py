@@ -54,6 +54,10 @@ def convert_command(
     ] = True,
     faces: Annotated[str, typer.Option(metavar="largest|all|N", help="Which faces; N is the N largest.")] = "largest",
     min_confidence: Annotated[float, typer.Option(min=0, max=1, help="Of a face to be drawn.")] = 0.9,
+    size: Annotated[
+        str,
+        typer.Option(metavar="auto|N", help="Height of a sketch in pixels, 250 to 1250, or what suits the photo."),
+    ] = "auto",
     layout: Annotated[
         Literal["crop", "photo", "side-by-side"],
         typer.Option(help="The face alone, where it is in the photo on white paper, or beside the photo."),
@@ -82,7 +86,8 @@ def convert_command(
     """Draw the faces in photos as sketches."""
     cluster = _cluster(ray, ray_workers)
     count = _face_count(faces)
-    size = None if batch_size == "auto" else _positive("--batch-size", batch_size)
+    together = None if batch_size == "auto" else _positive("--batch-size", batch_size)
+    height = None if size == "auto" else _height(size)
     if not align and faces != "largest":
         raise typer.BadParameter("--faces chooses among found faces; with --no-align none are looked for")
     jobs, failures = _plan(inputs, output, f".{format_}" if format_ else None, recursive)
@@ -106,7 +111,8 @@ def convert_command(
         layout=layout,
         quality=quality,
         overwrite=overwrite,
-        batch_size=size,
+        batch_size=together,
+        size=height,
     )
     report = _Report(len(jobs) + len(failures), as_json, quiet)
     # Pillow warns of strange tags and of sizes that we accept; errors say what matters.
@@ -177,6 +183,13 @@ def _face_count(faces: str) -> int | None:
     if faces == "largest":
         return 1
     return None if faces == "all" else _positive("--faces", faces)
+
+
+def _height(size: str) -> int:
+    height = _positive("--size", size)
+    if not 250 <= height <= 1250:
+        raise typer.BadParameter(f"--size {size}: sketches are 250 to 1250 pixels high")
+    return height
 
 
 def _cluster(address: str | None, workers: str | None) -> Cluster | None:

@@ -16,6 +16,7 @@ from most_sketch.drawing.sketcher import Sketcher
 from most_sketch.errors import FaceError, MostSketchError
 from most_sketch.photo.images import encode_image, write_bytes
 
+DOWNLOAD = "Download the sketch"
 KEPT_SECONDS = 3600
 """The age at which uploads and sketches are removed, if the page is still open."""
 
@@ -60,9 +61,7 @@ def build_page(sketcher: Sketcher, folder: Path) -> gr.Blocks:
                     max_height=560,
                     buttons=["fullscreen"],
                 )
-                download = gr.DownloadButton(
-                    "Download the sketch", elem_id="download", interactive=False, variant="primary"
-                )
+                download = gr.DownloadButton(DOWNLOAD, elem_id="download", interactive=False, variant="primary")
                 styles = gr.Gallery(
                     named(draw_photo(sketcher, examples[0], align=True)) if several else None,
                     label="Styles: touch one to choose it",
@@ -87,7 +86,9 @@ def build_page(sketcher: Sketcher, folder: Path) -> gr.Blocks:
                 message: say(drawing_.notice, "status"),
                 faces: gr.Image(mark_faces(drawing_), visible=len(drawing_.crops) > 1),
                 slider: (drawing_.crops[drawing_.face].image, sketch),
-                download: gr.DownloadButton(value=file, interactive=True),
+                download: gr.DownloadButton(
+                    f"{DOWNLOAD}, {sketch.width} x {sketch.height} pixels", value=file, interactive=True
+                ),
                 styles: gr.Gallery(named(drawing_), selected_index=index),
             }
 
@@ -99,7 +100,7 @@ def build_page(sketcher: Sketcher, folder: Path) -> gr.Blocks:
                 drawing: None,
                 faces: gr.Image(None, visible=False),
                 slider: None,
-                download: gr.DownloadButton(value=None, interactive=False),
+                download: gr.DownloadButton(DOWNLOAD, value=None, interactive=False),
             }
             if not (upload and upload["path"]):
                 return nothing

@@ -19,9 +19,9 @@ from PIL import Image
 from most_sketch.drawing.jobs import Job
 from most_sketch.drawing.sketcher import Crop, Sketcher
 from most_sketch.drawing.stores import Location, exists, write
-from most_sketch.errors import MostSketchError
+from most_sketch.errors import InputError, MostSketchError
 from most_sketch.photo.faces import MIN_CONFIDENCE, Face, small_face_notice
-from most_sketch.photo.frame import FRAME_HEIGHT, FRAME_WIDTH, put_back
+from most_sketch.photo.frame import put_back
 from most_sketch.photo.images import decode_image, encode_image, read_image, sweep
 
 READERS = 2
@@ -45,6 +45,8 @@ class Options:
     number_faces: bool = False
     """Put the face's number, from left to right, into the sketch's name."""
     min_confidence: float = MIN_CONFIDENCE
+    size: int | None = None
+    """Height of a sketch in pixels; None is what suits the photo."""
     layout: Layout = "crop"
     quality: int = 90
     overwrite: bool = False
@@ -62,6 +64,8 @@ class Record:
     """Why it failed, or what was noticed."""
     outputs: tuple[Location, ...] = ()
     faces: tuple[Face, ...] = ()
+    sizes: tuple[tuple[int, int], ...] = ()
+    """Width and height of each face's sketch."""
     seconds: float = 0.0
     """Work on this photo, not waiting."""
 
@@ -77,7 +81,7 @@ class Record:
         ]
         outputs = [str(path) for path in self.outputs]
         shown = {"input": self.name, "outputs": outputs, "status": self.status, "reason": self.reason}
-        return shown | {"faces": faces, "seconds": round(self.seconds, 3)}
+        return shown | {"faces": faces, "sizes": list(map(list, self.sizes)), "seconds": round(self.seconds, 3)}
 
 
 @dataclass(frozen=True)
@@ -156,11 +160,11 @@ def _prepare(sketcher: Sketcher, options: Options, job: Job) -> _Prepared | Reco
         photo = _read(job)
         if options.align:
             try:
-                crops = sketcher.crops(photo, options.faces, options.min_confidence)
+                crops = sketcher.crops(photo, options.faces, options.min_confidence, options.size)
             except MostSketchError as error:
                 raise type(error)(f"{job.name}: {error}") from error
         else:
-            crops = [sketcher.fit(photo)]
+            crops = [sketcher.fit(photo, options.size)]
     except Exception as error:  # noqa: BLE001 - whatever is wrong with one photo must not stop the others
         return _failed(job, error, time.perf_counter() - start)
     return _Prepared(job, photo.size, crops, styles, time.perf_counter() - start)
@@ -205,8 +209,7 @@ def _save(photo: _Prepared, sketches: list[Image.Image], options: Options) -> Re
             data = encode_image(picture, photo.job.suffix, options.quality)
             path = _path(photo.job, number, style, options)
             if path is None:
-                sys.stdout.buffer.write(data)
-                sys.stdout.buffer.flush()
+                _write_to_stdout(data)
             else:
                 write(path, data)
                 outputs.insert(0, path)
@@ -216,7 +219,20 @@ def _save(photo: _Prepared, sketches: list[Image.Image], options: Options) -> Re
         return _failed(photo.job, error, photo.seconds)
     faces = tuple(crop.face for crop in photo.crops if crop.face)
     seconds = photo.seconds + time.perf_counter() - start
-    return Record(photo.job.name, "drawn", small_face_notice(photo.job.name, faces), tuple(outputs), faces, seconds)
+    sizes = tuple(crop.image.size for crop in photo.crops)
+    notice = small_face_notice(photo.job.name, faces)
+    return Record(photo.job.name, "drawn", notice, tuple(outputs), faces, sizes, seconds)
+
+
+def _write_to_stdout(data: bytes) -> None:
+    """All of it: with PYTHONUNBUFFERED one write may take a part only, and say so."""
+    left = memoryview(data)
+    while left:
+        written = sys.stdout.buffer.write(left)
+        if not written:
+            raise InputError("standard output: takes no more; the sketch is cut short")
+        left = left[written:]
+    sys.stdout.buffer.flush()
 
 
 def _lay_out(photo: _Prepared, sketches: list[Image.Image], options: Options) -> Iterator[tuple[int, str, Image.Image]]:
@@ -234,9 +250,9 @@ def _lay_out(photo: _Prepared, sketches: list[Image.Image], options: Options) ->
 
 
 def _side_by_side(photo: Image.Image, sketch: Image.Image) -> Image.Image:
-    both = Image.new("RGB", (2 * FRAME_WIDTH, FRAME_HEIGHT))
+    both = Image.new("RGB", (2 * photo.width, photo.height))
     both.paste(photo, (0, 0))
-    both.paste(sketch.convert("RGB"), (FRAME_WIDTH, 0))
+    both.paste(sketch.convert("RGB"), (photo.width, 0))
     return both
 
 

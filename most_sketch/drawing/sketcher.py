@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +17,15 @@ from most_sketch.checkpoints.hub import Hub
 from most_sketch.checkpoints.packaged import examples_folder
 from most_sketch.checkpoints.weights import DEFAULT_WEIGHTS, find_weights, load_weights
 from most_sketch.device import resolve_device, resolve_precision
-from most_sketch.errors import FaceError
-from most_sketch.network.build import AnyGenerator
+from most_sketch.errors import FaceError, InputError
+from most_sketch.network.build import AnyGenerator, draw, drawn_height
 from most_sketch.network.config import ModelConfig
 from most_sketch.photo.faces import MIN_CONFIDENCE, Face, FaceFinder
-from most_sketch.photo.frame import Placement, place_face, place_whole, to_frame
+from most_sketch.photo.frame import FRAME_HEIGHT, Placement, place_face, place_whole, scale_of, to_frame
 from most_sketch.photo.images import flatten, read_image, to_image, to_tensor
+
+MIN_SIZE, MAX_SIZE = 250, 1250
+"""Heights of sketches, in pixels."""
 
 BATCH_SIZE = {"cpu": 1, "cuda": 32, "mps": 8}
 """Photos drawn at once. Measured: more than one gains nothing on a CPU, and would keep Ctrl-C waiting."""
@@ -32,11 +36,11 @@ MAX_DIFFERENCE = 1.0
 
 @dataclass(frozen=True)
 class Crop:
-    """What the frame shows of a photo: 200 x 250, RGB."""
+    """What the frame shows of a photo, RGB, as large as its sketch will be."""
 
     image: Image.Image
     placement: Placement
-    """From the photo to the frame, for putting the sketch back."""
+    """From the photo to the frame of 200 x 250, for putting the sketch back."""
     face: Face | None
     """None if the photo was not searched for faces."""
 
@@ -63,9 +67,11 @@ class Network:
 
 
 class Sketcher:
-    """Draws photos as sketches. Pillow images in and out, in any mode; sketches are 200 x 250, grey.
+    """Draws photos as sketches. Pillow images in and out, in any mode; sketches are grey, 4 wide to 5 high.
 
-    `Sketcher.load().sketch(photo)` is all that most need; `crops` and `draw` are its two halves.
+    `Sketcher.load().sketch(photo)` is all that most need; `crops` and `draw` are its two halves. A sketch's `size` is
+    its height in pixels, `MIN_SIZE` to `MAX_SIZE`. None is what suits the photo: as large as its face has detail for,
+    but at least as large as the frame that the weights were trained in, and not larger than they draw well.
     """
 
     def __init__(self, generator: AnyGenerator, device: torch.device, dtype: torch.dtype = torch.float32) -> None:
@@ -101,22 +107,30 @@ class Sketcher:
         """The names of the styles that the weights can draw in; the first is the default."""
         return self.config.styles
 
-    def sketch(self, photo: Image.Image, style: str | None = None, *, align: bool = True) -> Image.Image:
+    def sketch(
+        self, photo: Image.Image, style: str | None = None, *, align: bool = True, size: int | None = None
+    ) -> Image.Image:
         """Draw the largest face of a photo; without `align` the photo as it is, fitted into the frame.
 
-        Raises `FaceError` where there is no face, `InputError` for a style that is not in `styles`.
+        Raises `FaceError` where there is no face, `InputError` for a style that is not in `styles` or a wrong size.
         """
-        return self.sketch_many([photo], style, align=align)[0]
+        return self.sketch_many([photo], style, align=align, size=size)[0]
 
     def sketch_many(
-        self, photos: Sequence[Image.Image], style: str | None = None, *, align: bool = True
+        self, photos: Sequence[Image.Image], style: str | None = None, *, align: bool = True, size: int | None = None
     ) -> list[Image.Image]:
         """Draw each photo as `sketch` does, several at once where that is faster."""
         index = self.style_index(style)
-        images = [(self.crops(photo)[0] if align else self.fit(photo)).image for photo in photos]
-        return self.draw(images, [index] * len(images))
+        crops = [self.crops(photo, size=size)[0] if align else self.fit(photo, size) for photo in photos]
+        return self.draw([crop.image for crop in crops], [index] * len(crops))
 
-    def crops(self, photo: Image.Image, count: int | None = 1, min_confidence: float = MIN_CONFIDENCE) -> list[Crop]:
+    def crops(
+        self,
+        photo: Image.Image,
+        count: int | None = 1,
+        min_confidence: float = MIN_CONFIDENCE,
+        size: int | None = None,
+    ) -> list[Crop]:
         """The `count` largest faces of a photo, all if None, each brought into the frame, from left to right.
 
         A photo that is in the frame already stays as it is. Raises `FaceError` if no face is found.
@@ -125,26 +139,37 @@ class Sketcher:
         faces = self._finder.find(photo, min_confidence)[:count]
         if not faces:
             raise FaceError("no face found; a photo that is already cropped to the face can go with --no-align")
-        return [_crop(photo, face) for face in sorted(faces, key=lambda face: face.box[0])]
+        placed = [(face, place_face(photo.size, *face.eyes)) for face in sorted(faces, key=lambda face: face.box[0])]
+        return [self._crop(photo, placement, face, size) for face, placement in placed]
 
-    def fit(self, photo: Image.Image) -> Crop:
+    def fit(self, photo: Image.Image, size: int | None = None) -> Crop:
         """A photo as it is, scaled into the frame without stretching; its border fills the rest."""
         photo = flatten(photo)
-        placement = place_whole(photo.size)
-        return Crop(to_frame(photo, placement), placement, None)
+        return self._crop(photo, place_whole(photo.size), None, size)
+
+    def _crop(self, photo: Image.Image, placement: Placement, face: Face | None, size: int | None) -> Crop:
+        scale = (self._size_for(placement) if size is None else _checked(size)) / FRAME_HEIGHT
+        return Crop(to_frame(photo, placement, scale=scale), placement, face)
+
+    def _size_for(self, placement: Placement) -> int:
+        """The height of a sketch that suits a photo: a multiple of five, so that the width is whole."""
+        if self.config.frame_height is None:
+            return FRAME_HEIGHT
+        return drawn_height(self.config, 5 * int(FRAME_HEIGHT / 5 / scale_of(placement)))
 
     def draw(
         self, images: Sequence[Image.Image], styles: Sequence[int], batch_size: int | None = None
     ) -> list[Image.Image]:
-        """The network's drawings of RGB images of one size, each in the style of this index.
+        """The network's drawings of RGB images, of their sizes, each in the style of this index.
 
-        So many are drawn at once; None is what suits the device.
+        So many of one size are drawn at once; None is what suits the device.
         """
-        size = batch_size or self.batch_size
+        most = batch_size or self.batch_size
         sketches: list[Image.Image] = []
-        for start in range(0, len(images), size):
-            here = slice(start, start + size)
-            sketches += self._draw_batch(images[here], styles[here])
+        for _, group in groupby(zip(images, styles, strict=True), key=lambda drawing: drawing[0].size):
+            same = list(group)
+            for start in range(0, len(same), most):
+                sketches += self._draw_batch(*zip(*same[start : start + most], strict=True))
         return sketches
 
     def draw_every_style(self, image: Image.Image) -> list[Image.Image]:
@@ -166,7 +191,7 @@ class Sketcher:
         photos = photos.to(device=self.device, memory_format=torch.channels_last)
         index = torch.tensor(styles, device=self.device)
         with torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not torch.float32):
-            drawn = self._generator(photos, index)
+            drawn = draw(self._generator, photos, index)
         return [to_image(sketch) for sketch in drawn.float().cpu()]
 
     def _is_exact(self) -> bool:
@@ -187,6 +212,7 @@ class Sketcher:
         return FaceFinder(self.device)
 
 
-def _crop(photo: Image.Image, face: Face) -> Crop:
-    placement = place_face(photo.size, *face.eyes)
-    return Crop(to_frame(photo, placement), placement, face)
+def _checked(size: int) -> int:
+    if not MIN_SIZE <= size <= MAX_SIZE:
+        raise InputError(f"size {size}: sketches are {MIN_SIZE} to {MAX_SIZE} pixels high")
+    return size

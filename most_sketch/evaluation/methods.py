@@ -12,6 +12,7 @@ from most_sketch.checkpoints.hub import HUB_FILE
 from most_sketch.checkpoints.weights import load_weights
 from most_sketch.errors import InputError, WeightsError
 from most_sketch.evaluation.baselines import Method, Nearest, dodge, grey
+from most_sketch.network.build import draw as draw_with
 from most_sketch.pairs.pairs import Pair
 from most_sketch.photo.images import IMAGE_SUFFIXES, read_image, to_tensor
 
@@ -42,7 +43,7 @@ def network(name_or_path: str, style: str | None, device: torch.device, offline:
     @torch.inference_mode()
     def draw(_pairs: Sequence[Pair], photos: Tensor) -> Tensor:
         chosen = torch.full((len(photos),), memory, device=photos.device)
-        sketches: Tensor = generator(photos, chosen)
+        sketches = draw_with(generator, photos, chosen)
         if not sketches.isfinite().all():
             raise WeightsError(f"{name_or_path}: drew values that are not numbers")
         return sketches

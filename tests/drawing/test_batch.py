@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -153,6 +155,15 @@ def test_the_sketch_is_put_back_where_the_face_is(sketcher: Sketcher, photos: Pa
     assert (page[:, 350:] == 255).all()
 
 
+def test_large_sketches_of_any_layout(sketcher: Sketcher, photos: Path) -> None:
+    sizes = {"crop": (320, 400), "side-by-side": (640, 400), "photo": (512, 512)}
+    for layout, size in sizes.items():
+        options = Options(("pencil",), layout=layout, size=400, overwrite=True)
+        (record,) = run(sketcher, jobs_of(photos / "a.jpg"), options)
+        assert Image.open(record.outputs[0]).size == size
+        assert record.sizes == ((320, 400),)
+
+
 def test_photo_and_sketch_side_by_side(sketcher: Sketcher, photos: Path) -> None:
     (record,) = run(sketcher, jobs_of(photos / "a.jpg"), Options(("pencil",), layout="side-by-side"))
     both = Image.open(record.outputs[0])
@@ -171,4 +182,35 @@ def test_a_record_as_json(sketcher: Sketcher, photos: Path) -> None:
     assert shown["faces"][0]["box"] == pytest.approx([180, 61, 268, 173], abs=4)
     assert shown["faces"][0]["landmarks"][0] == pytest.approx([204, 101], abs=4)
     assert shown["faces"][0]["confidence"] > 0.99
+    assert shown["sizes"] == [[200, 250]]
     assert shown["seconds"] > 0
+
+
+class Narrow(io.RawIOBase):
+    """Takes a hundred bytes at a time, as an unbuffered standard output may, and no more than there is room for."""
+
+    def __init__(self, room: int) -> None:
+        self.room, self.taken = room, b""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: bytes | memoryview) -> int:  # type: ignore[override]
+        part = bytes(data)[: min(100, self.room - len(self.taken))]
+        self.taken += part
+        return len(part)
+
+
+@pytest.mark.parametrize("room", [10**6, 250])
+def test_a_sketch_on_standard_output_is_whole_or_an_error(
+    sketcher: Sketcher, portrait_file: Path, monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
+    narrow = Narrow(room)
+    monkeypatch.setattr("sys.stdout", SimpleNamespace(buffer=narrow))
+    (record,) = run(sketcher, [Job(None, None, ".png", portrait_file.read_bytes())], PENCIL)
+    if room > 1000:
+        assert record.status == "drawn"
+        assert Image.open(io.BytesIO(narrow.taken)).size == (200, 250)
+    else:
+        assert record.status == "failed"
+        assert "cut short" in record.reason

@@ -128,3 +128,35 @@ def test_the_package_offers_its_public_names() -> None:
         assert name in dir(most_sketch)
     with pytest.raises(AttributeError, match="no attribute 'Sketchy'"):
         most_sketch.Sketchy  # noqa: B018
+
+
+@pytest.mark.parametrize("size", [250, 500, 1250])
+def test_a_sketch_has_the_size_that_is_asked_for(sketcher: Sketcher, portrait: Image.Image, size: int) -> None:
+    assert sketcher.sketch(portrait, size=size).size == (size * 4 // 5, size)
+    assert sketcher.sketch(portrait, align=False, size=size).size == (size * 4 // 5, size)
+
+
+@pytest.mark.parametrize("size", [0, 249, 1251])
+def test_other_sizes_are_refused(sketcher: Sketcher, portrait: Image.Image, size: int) -> None:
+    with pytest.raises(InputError, match="250 to 1250 pixels high"):
+        sketcher.sketch(portrait, size=size)
+
+
+def test_a_sketch_is_as_large_as_weights_and_face_allow(large_sketcher: Sketcher, portrait: Image.Image) -> None:
+    """Weights that draw at 400 x 500: never smaller, larger where the photo has the detail, up to their limit."""
+    (face,) = large_sketcher.crops(portrait)
+    eyes = face.face.eyes if face.face else ()
+    for enlargement, height in ((0.5, 500), (1.8, 500), (2.25, 562), (4.0, 625)):
+        # Eyes 51 pixels apart are those of a frame of 200 x 250.
+        ratio = enlargement * 51 / (eyes[1][0] - eyes[0][0])
+        photo = portrait.resize((round(ratio * portrait.width), round(ratio * portrait.height)))
+        sketch = large_sketcher.sketch(photo)
+        assert sketch.height == pytest.approx(height, abs=25)
+        assert sketch.width == sketch.height * 4 / 5
+
+
+def test_a_large_crop_is_not_aligned_again(large_sketcher: Sketcher, portrait: Image.Image) -> None:
+    (crop,) = large_sketcher.crops(portrait)
+    assert crop.image.size == (400, 500)
+    (again,) = large_sketcher.crops(crop.image)
+    assert again.image.tobytes() == crop.image.tobytes()
