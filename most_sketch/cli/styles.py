@@ -18,6 +18,7 @@ def styles_command(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write a picture of the photo in every style.")
     ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace FILE if it is there already.")] = False,
     weights: Annotated[str | None, typer.Option(help="As for convert. (default: the bundled weights)")] = None,
     offline: Annotated[bool, typer.Option("--offline", help="Make no connection; only weights that are here.")] = False,
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to draw.")] = "auto",
@@ -33,6 +34,11 @@ def styles_command(
         raise InputError(f"{photo}: a photo is drawn with -o FILE only; without, the styles are listed")
     if output is not None and output.suffix.lower() not in WRITE_FORMATS:
         raise InputError(f"{output}: cannot write this format; there is {', '.join(WRITE_FORMATS)}")
+    if output is not None and output.is_file():
+        if photo is not None and photo.exists() and output.samefile(photo):
+            raise InputError(f"{output}: is the photo itself; name another file with -o")
+        if not overwrite:
+            raise InputError(f"{output}: is there already; replace it with --overwrite")
     name = weights or DEFAULT_WEIGHTS
     entry = read_manifest().get(name)
     described = entry.styles if entry else {}

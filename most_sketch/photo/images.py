@@ -170,7 +170,14 @@ def to_image(picture: Tensor) -> Image.Image:
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[IO[bytes]]:
-    """Write a file in full or not at all: beside the target under another name, then renamed."""
+    """Write a file in full or not at all: beside the target under another name, then renamed.
+
+    What is there and no regular file, such as a device or a FIFO, is written to and stays what it is.
+    """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        with path.open("wb") as file:
+            yield file
+        return
     # Not `tempfile`: its files are private, and the umask that a new file should have cannot be read safely in threads.
     temporary = path.parent / f"{PART_PREFIX}{secrets.token_hex(8)}{PART_SUFFIX}"
     try:

@@ -69,3 +69,23 @@ def test_what_cannot_be_done_is_one_line(
     assert answer.code == 1
     assert message in answer.err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_photo_and_other_files_are_not_replaced(
+    command: Command, two_styles: Path, portrait_file: Path, tmp_path: Path
+) -> None:
+    photo, other = tmp_path / "me.jpg", tmp_path / "other.png"
+    photo.write_bytes(portrait_file.read_bytes())
+    other.write_bytes(b"mine")
+    options = ("--weights", two_styles, "--device", "cpu")
+    for flags in ((), ("--overwrite",)):
+        answer = command("styles", photo, "-o", photo, *options, *flags)
+        assert answer.code == 1
+        assert "is the photo itself" in answer.err
+    assert photo.read_bytes() == portrait_file.read_bytes()
+    answer = command("styles", photo, "-o", other, *options)
+    assert answer.code == 1
+    assert "there already; replace it with --overwrite" in answer.err
+    assert other.read_bytes() == b"mine"
+    assert command("styles", photo, "-o", other, *options, "--overwrite").code == 0
+    assert Image.open(other).size[1] == 250 + CAPTION

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import stat
 import struct
 import zlib
 from pathlib import Path
@@ -236,6 +237,21 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> 
         raise KeyboardInterrupt
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_fifo_is_written_to_and_stays_one(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    reader = os.open(tmp_path / "fifo", os.O_RDONLY | os.O_NONBLOCK)
+    write_bytes(tmp_path / "fifo", b"sketch")
+    assert os.read(reader, 100) == b"sketch"
+    os.close(reader)
+    assert stat.S_ISFIFO((tmp_path / "fifo").stat().st_mode)
+    assert [path.name for path in tmp_path.iterdir()] == ["fifo"]
+
+
+def test_a_device_stays_a_device() -> None:
+    write_bytes(Path(os.devnull), b"sketch")
+    assert stat.S_ISCHR(Path(os.devnull).stat().st_mode)
 
 
 def test_a_written_file_has_the_usual_permissions(tmp_path: Path) -> None:
