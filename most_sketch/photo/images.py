@@ -13,19 +13,26 @@ from typing import IO
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from most_sketch.errors import InputError
+from most_sketch.photo.colour import to_eight_bits, to_srgb
+from most_sketch.photo.heic import SIGNATURE_BYTES, add_heic_reader, is_heic
+from most_sketch.photo.mending import mend
+from most_sketch.photo.orientation import orientation_of, turn_upright
 
 IMAGE_SUFFIXES = frozenset(
-    {".avif", ".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+    {".apng", ".avif", ".avifs", ".bmp", ".bw", ".dib", ".gif", ".heic", ".heics", ".heif", ".heifs", ".hif"}
+    | {".icb", ".ico", ".j2c", ".j2k", ".jfif", ".jp2", ".jpc", ".jpe", ".jpeg", ".jpf", ".jpg", ".jpx", ".mpo"}
+    | {".pbm", ".pcx", ".pfm", ".pgm", ".png", ".pnm", ".ppm", ".qoi", ".rgb", ".rgba", ".sgi", ".tga", ".tif"}
+    | {".tiff", ".vda", ".vst", ".webp", ".xbm"}
 )
-"""File name endings, in lower case, that count as pictures when a folder is searched."""
+"""File name endings, in lower case, that count as pictures when a folder is searched: all of `READ_FORMATS`."""
 
 READ_FORMATS = frozenset(
-    {"AVIF", "BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "MPO", "PCX", "PNG", "PPM", "QOI", "SGI", "TGA", "TIFF"}
-    | {"WEBP", "XBM"}
+    {"AVIF", "BMP", "DIB", "GIF", "HEIF", "ICO", "JPEG", "JPEG2000", "MPO", "PCX", "PNG", "PPM", "QOI", "SGI", "TGA"}
+    | {"TIFF", "WEBP", "XBM"}
 )
 """Pillow's formats that are read, whatever a file's name. Others can start programs (EPS) or only hold drawings."""
 
@@ -42,6 +49,8 @@ WRITE_FORMATS = {
 MAX_PIXELS = 100_000_000
 """Larger pictures are refused before they are decoded."""
 
+PREMULTIPLIED = {"La": "LA", "RGBa": "RGBA"}
+"""Modes whose colours are multiplied by their transparency, and the usual ones beside them."""
 
 PART_PREFIX, PART_SUFFIX = ".most-sketch-", ".part"
 """What files are called while they are being written."""
@@ -75,22 +84,25 @@ def read_image(path: Path) -> Image.Image:
 
 
 def decode_image(file: IO[bytes], name: str) -> Image.Image:
-    """Decode the picture in an open file, as `read_image` does; `name` is what errors call it."""
-    if not file.read(1):
+    """Decode the picture in an open file, as `read_image` does; `name` is what errors call it.
+
+    What is wrong beside the pixels, in metadata or at the end of the file, is no reason to refuse them.
+    """
+    start = file.read(SIGNATURE_BYTES)
+    if not start:
         raise InputError(f"{name}: empty file")
-    file.seek(0)
-    Image.init()
+    if is_heic(start):
+        add_heic_reader(name)
     try:
-        with Image.open(file, formats=sorted(READ_FORMATS & Image.OPEN.keys())) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise InputError(
-                    f"{name}: {image.width} x {image.height} pixels are more than the "
-                    f"{MAX_PIXELS // 1_000_000} million that are accepted; make it smaller first"
-                )
-            ImageOps.exif_transpose(image, in_place=True)
-            # Now, while the file is open: what is RGB already is not copied.
-            image.load()
-            return flatten(image)
+        try:
+            return _decode(file, name)
+        except InputError:
+            raise
+        except Exception:
+            mended = mend(file)
+            if mended is None:
+                raise
+            return _decode(io.BytesIO(mended), name)
     except InputError:
         raise
     except UnidentifiedImageError as error:
@@ -102,27 +114,36 @@ def decode_image(file: IO[bytes], name: str) -> Image.Image:
         raise InputError(f"{name}: damaged picture ({error or type(error).__name__})") from error
 
 
+def _decode(file: IO[bytes], name: str) -> Image.Image:
+    file.seek(0)
+    Image.init()
+    with Image.open(file, formats=sorted(READ_FORMATS & Image.OPEN.keys())) as image:
+        if image.width * image.height > MAX_PIXELS:
+            raise InputError(
+                f"{name}: {image.width} x {image.height} pixels are more than the "
+                f"{MAX_PIXELS // 1_000_000} million that are accepted; make it smaller first"
+            )
+        # While the file is open: what is RGB already is not copied.
+        return flatten(image)
+
+
 def flatten(image: Image.Image) -> Image.Image:
-    """Any mode to RGB: transparency over white, 16-bit greys scaled to 8 bits. RGB stays the picture that it is."""
-    if image.mode.startswith("I") or image.mode == "F":
-        image = _to_grey(image)
+    """Any picture to RGB, as a person sees it: upright, in sRGB, transparency over white, of any depth.
+
+    What is so already stays the picture that it is.
+    """
+    image.load()
+    orientation = orientation_of(image)
+    return turn_upright(_over_white(to_srgb(to_eight_bits(image))), orientation)
+
+
+def _over_white(image: Image.Image) -> Image.Image:
     if image.has_transparency_data:
-        rgba = image.convert("RGBA")
+        rgba = image.convert(PREMULTIPLIED.get(image.mode, image.mode)).convert("RGBA")
         white = Image.new("RGBA", rgba.size, "white")
         return Image.alpha_composite(white, rgba).convert("RGB")
     # A copy of 12 megapixels takes half as long as decoding them.
     return image if image.mode == "RGB" else image.convert("RGB")
-
-
-def _to_grey(image: Image.Image) -> Image.Image:
-    """A picture of integers or floats, one a pixel, as mode L. White is 65535, or 255 or 1 where no pixel is more."""
-    values = np.nan_to_num(np.asarray(image, dtype=np.float32))
-    brightest = values.max(initial=0)
-    if image.mode.startswith("I;16") or brightest > 255:
-        white = 65535.0
-    else:
-        white = 1.0 if image.mode == "F" and brightest <= 1 else 255.0
-    return Image.fromarray((values * (255 / white)).clip(0, 255).round().astype(np.uint8))
 
 
 def encode_image(image: Image.Image, suffix: str, quality: int = 90) -> bytes:

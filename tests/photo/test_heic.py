@@ -1,0 +1,41 @@
+"""HEIC is read where the optional reader is, and named with the remedy where it is not."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from most_sketch.errors import InputError
+from most_sketch.photo import heic
+from most_sketch.photo.images import IMAGE_SUFFIXES, READ_FORMATS, decode_image
+
+HEADER = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(64)
+
+
+def test_without_the_reader_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    heic._register.cache_clear()
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(InputError, match=r"^IMG_1\.HEIC: HEIC .*pip install 'most-sketch\[heic\]'$"):
+        decode_image(io.BytesIO(HEADER), "IMG_1.HEIC")
+
+
+def test_with_the_reader_it_is_read(portrait: Image.Image) -> None:
+    pillow_heif = pytest.importorskip("pillow_heif")
+    buffer = io.BytesIO()
+    pillow_heif.from_pillow(portrait).save(buffer, quality=95)
+    buffer.seek(0)
+    read = decode_image(buffer, "IMG_1.HEIC")
+    assert read.mode == "RGB"
+    assert np.abs(np.asarray(read, dtype=int) - np.asarray(portrait, dtype=int)).mean() < 6
+    with pytest.raises(InputError, match=r"IMG_1\.HEIC"):
+        decode_image(io.BytesIO(HEADER), "IMG_1.HEIC")
+
+
+def test_a_folder_is_searched_for_every_format_that_is_read() -> None:
+    known = {suffix for suffix, format_ in Image.registered_extensions().items() if format_ in READ_FORMATS}
+    assert known <= IMAGE_SUFFIXES
+    assert {".heic", ".heif"} <= IMAGE_SUFFIXES
