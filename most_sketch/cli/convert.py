@@ -90,7 +90,7 @@ def convert_command(
     height = None if size == "auto" else _height(size)
     if not align and faces != "largest":
         raise typer.BadParameter("--faces chooses among found faces; with --no-align none are looked for")
-    jobs, failures = _plan(inputs, output, f".{format_}" if format_ else None, recursive)
+    jobs, failures, notices = _plan(inputs, output, f".{format_}" if format_ else None, recursive)
     if any(job.output is None for job in jobs):
         _check_stdout(style == "all" or (count != 1 and layout != "photo"), as_json)
         if cluster:
@@ -118,6 +118,8 @@ def convert_command(
     # Pillow warns of strange tags and of sizes that we accept; errors say what matters.
     warnings.filterwarnings("ignore", module="PIL")
     with _sigterm_like_ctrl_c(), report:
+        for notice in () if quiet else notices:
+            say(notice)
         for failure in failures:
             report.add(failure)
         if jobs:
@@ -149,8 +151,10 @@ def _styles(config: ModelConfig, style: str | None) -> tuple[str, ...]:
     return config.styles if style == "all" else (config.styles[config.style_index(style)],)
 
 
-def _plan(inputs: list[str], output: str | None, suffix: str | None, recursive: bool) -> tuple[list[Job], list[Record]]:
-    """The jobs, with standard input read, and a record for each input that gives none."""
+def _plan(
+    inputs: list[str], output: str | None, suffix: str | None, recursive: bool
+) -> tuple[list[Job], list[Record], list[str]]:
+    """The jobs, with standard input read; a record for each input that gives none; and what else is to be told."""
     from most_sketch.drawing.batch import Record
     from most_sketch.drawing.jobs import UsageError, plan
 
@@ -160,7 +164,8 @@ def _plan(inputs: list[str], output: str | None, suffix: str | None, recursive: 
         raise typer.BadParameter(str(error)) from error
     # Here and not in a worker thread, which Ctrl-C could not interrupt.
     jobs = [job if job.source else replace(job, content=_read_stdin()) for job in jobs]
-    return jobs, [Record(problem.name, "failed", problem.reason) for problem in problems]
+    failures = [Record(problem.name, "failed", problem.reason) for problem in problems if not problem.harmless]
+    return jobs, failures, [problem.reason for problem in problems if problem.harmless]
 
 
 def _read_stdin() -> bytes:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import glob
 import os
 import re
+import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
 from most_sketch.drawing.stores import ADDRESS, Location, StoreFile, location
 from most_sketch.errors import InputError
+from most_sketch.photo.folders import is_clutter
 from most_sketch.photo.images import IMAGE_SUFFIXES, WRITE_FORMATS
 
 STREAM = "-"
@@ -52,10 +55,12 @@ class Job:
 
 @dataclass(frozen=True)
 class Problem:
-    """An input that gives no job."""
+    """An input that gives no job, or not as many as might be expected."""
 
     name: str
     reason: str
+    harmless: bool = False
+    """Only to be told: files that were left out of a folder."""
 
 
 def plan(
@@ -65,18 +70,21 @@ def plan(
 
     A sketch goes beside its photo as `photo.sketch.png`; to `output` if that is a file; under `output` if it is
     a folder, with the tree of a folder that was searched by `recursive`. `-` is standard input and output.
-    Addresses of stores may stand for files and folders. Sketches by name are never taken as photos. Raises
-    `UsageError`, and `InputError` if two photos would write one sketch, a sketch would replace a photo, or
-    the output's folder does not exist.
+    Addresses of stores may stand for files and folders. Sketches by name are never taken as photos, nor are
+    files in folders that are hidden or a system's own. Where `IMG_1.jpg` and `IMG_1.png` would both give
+    `IMG_1.sketch.png`, they give `IMG_1.jpg.sketch.png` and `IMG_1.png.sketch.png`.
+
+    Raises `UsageError`, and `InputError` if two photos would write one sketch all the same, a sketch would
+    replace a photo, or the output's folder does not exist.
     """
     problems: list[Problem] = []
     found = list(_once(_expand(inputs, recursive, problems)))
-    if not found and not problems:
+    if not found and all(problem.harmless for problem in problems):
         raise InputError(
             f"{inputs[0]}: the name is that of a sketch made by most-sketch; rename it to use it as a photo"
         )
     alone = len(inputs) == 1 and not _may_be_many(inputs[0])
-    jobs = list(_with_outputs(found, output, suffix, alone))
+    jobs = _told_apart(list(_with_outputs(found, output, suffix, alone)))
     if len(jobs) > 1 and any(job.output is None for job in jobs):
         raise UsageError(f"standard output takes one sketch, and there are {len(jobs)} photos; name a folder with -o")
     _refuse_collisions(jobs)
@@ -106,6 +114,9 @@ def _expand(inputs: Iterable[str], recursive: bool, problems: list[Problem]) -> 
             if not matches:
                 problems.append(Problem(item, f"{item}: nothing matches"))
             for match in map(Path, matches):
+                # What begins with a dot is matched by a pattern only that names the dot.
+                if any(is_clutter(part) and not part.startswith(".") and part not in item for part in match.parts):
+                    continue
                 if _is_folder(match):
                     if recursive:
                         yield from _search(match, recursive, problems)
@@ -127,27 +138,37 @@ def _expand_address(place: StoreFile, recursive: bool, problems: list[Problem]) 
 def _search(folder: Location, recursive: bool, problems: list[Problem]) -> Iterator[Found]:
     """The pictures in a folder, by their names."""
     before, empty = len(problems), True
+    left_out: Counter[str] = Counter()
     files = _walk(folder, recursive, problems) if isinstance(folder, Path) else folder.search(recursive)
     for place, relative in files:
         if relative.suffix.lower() in IMAGE_SUFFIXES:
             empty = False
             if not OWN_OUTPUT.search(relative.name):
                 yield place, relative
+        else:
+            left_out[relative.suffix.lower() or "without an ending"] += 1
+    if left_out and not empty:
+        problems.append(Problem(str(folder), f"{folder}: {_told(left_out)}", harmless=True))
     if empty and len(problems) == before:
         hint = "" if recursive else "; --recursive looks into the folders below too"
         problems.append(Problem(str(folder), f"{folder}: no pictures in this folder{hint}"))
 
 
+def _told(left_out: Counter[str]) -> str:
+    kinds = ", ".join(f"{count} {ending}" for ending, count in left_out.most_common())
+    return f"left out what is no picture by its name ({kinds})"
+
+
 def _walk(folder: Path, recursive: bool, problems: list[Problem]) -> Iterator[tuple[Path, PurePath]]:
-    """The files in a folder that are not hidden. Links to folders are not followed: they may lead in circles."""
+    """The files in a folder that are no clutter. Links to folders are not followed: they may lead in circles."""
 
     def unreadable(error: OSError) -> None:
         problems.append(Problem(str(error.filename), f"{error.filename}: cannot be searched ({error.strerror})"))
 
     for root, folders, names in os.walk(folder, onerror=unreadable):
-        folders[:] = sorted(name for name in folders if not name.startswith(".")) if recursive else []
+        folders[:] = sorted(name for name in folders if not is_clutter(name)) if recursive else []
         for name in sorted(names):
-            if not name.startswith("."):
+            if not is_clutter(name):
                 path = Path(root, name)
                 yield path, path.relative_to(folder)
 
@@ -198,6 +219,29 @@ def _with_outputs(found: Iterable[Found], output: str | None, suffix: str | None
             yield Job(source, location(output), location(output).suffix.lower())
         else:
             yield Job(source, location(output) / relative.with_name(relative.stem + ending), suffix or ".png")
+
+
+def _told_apart(jobs: list[Job]) -> list[Job]:
+    """The jobs; those that would write one sketch, for photos of one stem, have the whole names of the photos."""
+    while True:
+        writers = Counter(_written(job) for job in jobs if job.output is not None)
+        renamed = [_named_in_full(job) if job.output and writers[_written(job)] > 1 else job for job in jobs]
+        if renamed == jobs:
+            return jobs
+        jobs = renamed
+
+
+def _written(job: Job) -> str:
+    """What two jobs that write one sketch have in common, also on disks that tell names apart neither by case nor by
+    how accents are put together."""
+    return unicodedata.normalize("NFC", str(job.output)).casefold()
+
+
+def _named_in_full(job: Job) -> Job:
+    if job.output is None or job.source is None:
+        return job
+    own = OWN_OUTPUT.search(job.output.name)
+    return replace(job, output=job.output.with_name(job.source.name + own[0])) if own else job
 
 
 def _is_file_name(output: str, suffix: str | None, alone: bool) -> bool:

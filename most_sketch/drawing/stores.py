@@ -13,6 +13,7 @@ from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
 from most_sketch.errors import InputError, first_line
+from most_sketch.photo.folders import is_clutter
 from most_sketch.photo.images import PART_PREFIX, PART_SUFFIX, write_bytes
 
 ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
@@ -62,7 +63,7 @@ class StoreFile:
         return self._kind() == "Directory"
 
     def search(self, recursive: bool) -> Iterator[tuple[StoreFile, PurePath]]:
-        """The files in a folder by their names, those whose names begin with a dot aside, with their paths in it."""
+        """The files in a folder by their names, without clutter, with their paths in it."""
         from pyarrow.fs import FileSelector, FileType
 
         store, _ = _open(self.address)
@@ -70,7 +71,7 @@ class StoreFile:
             entries = store.get_file_info(FileSelector(self.path, recursive=recursive))
         for entry in sorted(entries, key=lambda entry: entry.path):
             relative = PurePosixPath(entry.path).relative_to(self.path)
-            if entry.type == FileType.File and not any(part.startswith(".") for part in relative.parts):
+            if entry.type == FileType.File and not any(map(is_clutter, relative.parts)):
                 yield replace(self, path=entry.path), relative
 
     def read_bytes(self) -> bytes:

@@ -55,7 +55,9 @@ def test_a_folder_in_a_store_becomes_jobs_as_any_folder(folder: str, tmp_path: P
         path.parent.mkdir(exist_ok=True)
         path.touch()
     jobs, problems = plan([folder], f"file://{tmp_path}/out.d", ".webp", recursive=True)
-    assert problems == []
+    assert [problem.reason.partition(": left out")[2] for problem in problems] == [
+        " what is no picture by its name (1 .txt)"
+    ]
     assert [str(job.output) for job in jobs] == [
         f"file://{tmp_path}/out.d/{name}.sketch.webp" for name in ("a", "b", "deep/c")
     ]
