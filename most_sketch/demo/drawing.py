@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 
 from most_sketch.drawing.sketcher import Crop, Sketcher
 from most_sketch.errors import MostSketchError
-from most_sketch.photo.faces import small_face_notice
+from most_sketch.photo.faces import face_notice
 from most_sketch.photo.images import read_image
 
 SHOWN_SIDE = 800
@@ -37,7 +37,7 @@ class Drawing:
     def notice(self) -> str:
         """What the command line would say of this face, if anything."""
         face = self.crops[self.face].face
-        return small_face_notice(self.name, [face] if face else [])
+        return face_notice(self.name, [face] if face else [])
 
 
 def draw_photo(sketcher: Sketcher, path: Path, align: bool) -> Drawing:

@@ -20,7 +20,7 @@ from most_sketch.drawing.jobs import Job
 from most_sketch.drawing.sketcher import Crop, Sketcher
 from most_sketch.drawing.stores import Location, exists, write
 from most_sketch.errors import InputError, MostSketchError
-from most_sketch.photo.faces import MIN_CONFIDENCE, Face, small_face_notice
+from most_sketch.photo.faces import MIN_CONFIDENCE, Face, face_notice
 from most_sketch.photo.frame import put_back
 from most_sketch.photo.images import decode_image, encode_image, read_image, sweep
 
@@ -70,12 +70,16 @@ class Record:
     """Work on this photo, not waiting."""
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON. Boxes are left, top, right, bottom; landmarks eyes, nose, corners of the mouth; photo pixels."""
+        """For JSON. Boxes are left, top, right, bottom; landmarks eyes, nose, corners of the mouth; photo pixels.
+
+        `turned` is by how many degrees clockwise the photo was turned to have the face upright.
+        """
         faces = [
             {
                 "box": [round(value, 1) for value in face.box],
                 "landmarks": [[round(x, 1), round(y, 1)] for x, y in face.landmarks],
                 "confidence": round(face.confidence, 4),
+                "turned": face.turned,
             }
             for face in self.faces
         ]
@@ -220,7 +224,7 @@ def _save(photo: _Prepared, sketches: list[Image.Image], options: Options) -> Re
     faces = tuple(crop.face for crop in photo.crops if crop.face)
     seconds = photo.seconds + time.perf_counter() - start
     sizes = tuple(crop.image.size for crop in photo.crops)
-    notice = small_face_notice(photo.job.name, faces)
+    notice = face_notice(photo.job.name, faces)
     return Record(photo.job.name, "drawn", notice, tuple(outputs), faces, sizes, seconds)
 
 

@@ -145,6 +145,13 @@ def test_a_small_face_is_noticed(sketcher: Sketcher, photos: Path) -> None:
     assert large.reason == ""
 
 
+def test_a_turned_photo_is_noticed(sketcher: Sketcher, photos: Path) -> None:
+    Image.open(photos / "a.jpg").transpose(Image.Transpose.ROTATE_90).save(photos / "lying.png")
+    (record,) = run(sketcher, jobs_of(photos / "lying.png"), PENCIL)
+    assert "turned by 90 degrees clockwise" in record.reason
+    assert record.as_dict()["faces"][0]["turned"] == 90
+
+
 def test_the_sketch_is_put_back_where_the_face_is(sketcher: Sketcher, photos: Path) -> None:
     (record,) = run(sketcher, jobs_of(photos / "a.jpg"), Options(("pencil",), layout="photo"))
     page = np.asarray(Image.open(record.outputs[0]), dtype=float)

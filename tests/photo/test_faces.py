@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from most_sketch.photo.faces import Face, FaceFinder, merge
+from most_sketch.photo.faces import TURNS, Face, FaceFinder, face_notice, merge
 from most_sketch.photo.frame import place_by_eyes, to_frame
 
 
@@ -64,6 +64,48 @@ def test_two_faces_come_largest_first(finder: FaceFinder, portrait: Image.Image)
     assert large.box[0] > 308 > small.box[2]
     assert large.area > 2 * small.area
     assert finder.find(both, min_confidence=1.1) == []
+
+
+@pytest.mark.parametrize("turn", [90, 180, 270])
+def test_a_face_that_lies_turned_is_drawn_upright(finder: FaceFinder, portrait: Image.Image, turn: int) -> None:
+    """As a scan or a photo whose Exif is lost; `turn` is what brings it upright."""
+    around = portrait.crop((60, 0, 400, 260))
+    lying = around.transpose(TURNS[360 - turn])
+    (upright,) = finder.find(around)
+    (face,) = finder.find(lying)
+    assert (upright.turned, face.turned) == (0, turn)
+    left, top, right, bottom = face.box
+    assert all(left < x < right and top < y < bottom for x, y in face.landmarks)
+    expected, drawn = (
+        np.asarray(to_frame(photo, place_by_eyes(*found.eyes)), dtype=float)
+        for photo, found in ((around, upright), (lying, face))
+    )
+    assert np.abs(drawn - expected).mean() < 8
+    assert face_notice("me.jpg", [face]).startswith(f"me.jpg: the photo was not upright and was turned by {turn} ")
+
+
+def test_an_upright_photo_is_searched_once(
+    finder: FaceFinder, portrait: Image.Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searched = []
+    detect = finder._detector.detect
+    monkeypatch.setattr(
+        finder._detector, "detect", lambda image, landmarks: searched.append(image.size) or detect(image, landmarks)
+    )
+    assert len(finder.find(portrait)) == 1
+    assert searched == [(512, 512)]
+
+
+def test_each_face_of_a_wide_group_is_found_once(finder: FaceFinder, portrait: Image.Image) -> None:
+    """Shrunk to a length of 1000 they would have 9 pixels; some lie where one tile ends."""
+    one = portrait.crop((100, 0, 390, 300))
+    group = Image.new("RGB", (5800, 300), "grey")
+    for place in range(20):
+        group.paste(one, (290 * place, 0))
+    faces = sorted(finder.find(group), key=lambda face: face.box[0])
+    assert len(faces) == 20
+    for place, face in enumerate(faces):
+        assert math.dist(face.eyes[0], (290 * place + 105, 101)) < 8
 
 
 def box(left: float, top: float, right: float, bottom: float, confidence: float) -> Face:
