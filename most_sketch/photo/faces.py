@@ -16,8 +16,8 @@ from most_sketch.photo.search_area import Span, search_shrink, tile_spans
 MIN_CONFIDENCE = 0.9
 
 SURE = 0.9995
-"""No other turn of a photo is looked at if a face is found so surely: of portraits turned by 90, 180 or 270 degrees
-none was found so surely, of upright ones seven in ten."""
+"""No other turn of a photo is looked at if a face is found so surely: 15 of 24 upright portraits measured. Turned
+ones were found sideways with up to 0.988 in those, and upside down with 0.9985 in another."""
 
 CLEARLY, MAX_DOUBT = 4, 0.02
 """A photo is taken as turned if its surest face so is so many times less likely to be none, and not likelier."""
