@@ -45,8 +45,8 @@ class DrawSketches:
 
     A batch has the column `bytes`, each the content of a picture file, and may have `path`, what to call the
     photo in messages: what `ray.data.read_binary_files(..., include_paths=True)` gives. It keeps all its
-    columns but `bytes` and gains `sketch`, the PNG file of a 200 x 250 grey sketch of the largest face, empty
-    where there is none, and `reason`, why there is none, empty where there is one.
+    columns but `bytes` and gains `sketch`, the PNG file of a grey sketch of the largest face, empty where there is
+    none, and `reason`, why there is none, empty where there is one. `size` is as in `Sketcher.sketch`.
 
     Raises `WeightsError` or `InputError` when made with what cannot be loaded, never for a photo.
     """
@@ -58,10 +58,12 @@ class DrawSketches:
         device: str = "auto",
         precision: str = "auto",
         align: bool = True,
+        size: int | None = None,
     ) -> None:
         self._sketcher = Network(weights, device, precision).load()
         self._style = self._sketcher.styles[self._sketcher.style_index(style)]
         self._align = align
+        self._size = size
 
     def __call__(self, batch: Mapping[str, Any]) -> dict[str, Any]:
         contents = batch["bytes"]
@@ -73,7 +75,8 @@ class DrawSketches:
     def _draw(self, content: bytes, name: str) -> tuple[bytes, str]:
         try:
             photo = decode_image(io.BytesIO(content), name)
-            return encode_image(self._sketcher.sketch(photo, self._style, align=self._align), ".png"), ""
+            sketch = self._sketcher.sketch(photo, self._style, align=self._align, size=self._size)
+            return encode_image(sketch, ".png"), ""
         except Exception as error:  # noqa: BLE001 - whatever is wrong with one photo must not stop the others
             return b"", explain(name, error)
 

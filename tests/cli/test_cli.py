@@ -228,11 +228,15 @@ def test_a_reader_that_goes_away_is_no_traceback(folder: Path, tiny_weights: Pat
 def test_the_bundled_weights_draw_a_pencil_portrait(portrait: Image.Image) -> None:
     """Mostly paper, some dark strokes, dark where the photo is dark: as a drawing of this very photo has it."""
     sketcher = Sketcher.load(device="cpu")
-    sketch = np.asarray(sketcher.sketch(portrait), dtype=float)
+    drawn = sketcher.sketch(portrait)
+    assert drawn.size == (400, 500)
+    sketch = np.asarray(drawn, dtype=float)
     photo = np.asarray(sketcher.crops(portrait)[0].image.convert("L"), dtype=float)
     assert 160 < sketch.mean() < 235
     assert (sketch > 200).mean() > 0.4
     assert 0.02 < (sketch < 100).mean() < 0.3
     assert np.corrcoef(photo.ravel(), sketch.ravel())[0, 1] > 0.7
-    face = np.s_[80:200, 50:150]
+    # Not one pixel of the background, whose corners are sky and a flag.
+    assert (sketch[:100, :40] == 255).all()
+    face = np.s_[160:400, 100:300]
     assert np.corrcoef(photo[face].ravel(), sketch[face].ravel())[0, 1] > 0.6
