@@ -1,0 +1,94 @@
+"""What `convert` tells while it draws a batch, and at its end. No torch at import."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
+from rich.text import Text
+
+from most_sketch.terminal import say
+
+if TYPE_CHECKING:
+    from most_sketch.drawing.batch import Record
+
+
+class BatchReport:
+    """Tells how a batch goes: JSON on standard output, progress and a summary on standard error."""
+
+    def __init__(self, total: int, as_json: bool, quiet: bool) -> None:
+        self._total = total
+        self._json = as_json
+        self._quiet = quiet
+        self._counts: Counter[str] = Counter()
+        self._failures: list[str] = []
+        self._last: Record | None = None
+        console = Console(stderr=True)
+        columns = (BarColumn(), MofNCompleteColumn(), RateColumn(), TimeRemainingColumn())
+        self._progress = Progress(
+            *columns,
+            console=console,
+            disable=quiet or total == 1 or not console.is_terminal,
+            redirect_stdout=False,  # else JSON would go where the progress goes
+        )
+        self._task = self._progress.add_task("", total=total)
+
+    @property
+    def failed(self) -> bool:
+        return bool(self._failures)
+
+    def add(self, record: Record) -> None:
+        self._counts[record.status] += 1
+        self._last = record
+        if record.status == "failed":
+            self._failures.append(record.reason)
+        elif record.reason and not self._quiet:
+            say(record.reason)
+        if self._json:
+            sys.stdout.write(f"{json.dumps(record.as_dict())}\n")
+            sys.stdout.flush()
+        self._progress.advance(self._task)
+
+    def __enter__(self) -> BatchReport:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+        if isinstance(error, KeyboardInterrupt):
+            say(f"interrupted; {self._summary()}. The same command goes on with the rest.")
+        elif error is None:
+            self._conclude()
+
+    def _conclude(self) -> None:
+        if self._total == 1 and self._failures:
+            say(f"most-sketch: error: {self._failures[0]}")
+            return
+        if self._failures:
+            say("failed:")
+            for reason in self._failures:
+                say(f"  {reason}")
+        if not self._quiet:
+            say(self._summary())
+
+    def _summary(self) -> str:
+        counts = self._counts
+        if self._total == 1 and self._last is not None and self._last.outputs:
+            paths = ", ".join(map(str, self._last.outputs))
+            return f"{paths}: there already; --overwrite draws it anew" if counts["skipped"] else f"drawn: {paths}"
+        hint = " (there already; --overwrite draws them anew)" if counts["skipped"] else ""
+        return f"{counts['drawn']} drawn, {counts['skipped']} skipped{hint}, {counts['failed']} failed"
+
+
+class RateColumn(ProgressColumn):
+    """Photos a second."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:.1f} photos/s" if task.speed else "")
