@@ -15,6 +15,7 @@ import typer
 
 from most_sketch.cli.batch_report import BatchReport
 from most_sketch.errors import InputError
+from most_sketch.terminal import say
 
 if TYPE_CHECKING:
     from most_sketch.drawing.batch import Options, Record
