@@ -79,7 +79,7 @@ def test_the_pipeline_of_the_documentation(tmp_path: Path) -> None:
     rows = read_table(tmp_path / "sketches").to_pylist()
     assert sorted(Path(row["path"]).name for row in rows) == ["astronaut.jpg", "grace_hopper.jpg"]
     for row in rows:
-        assert Image.open(io.BytesIO(row["sketch"])).size == (200, 250), row["reason"]
+        assert Image.open(io.BytesIO(row["sketch"])).size == (400, 500), row["reason"]
 
 
 @pytest.mark.usefixtures("ray")
@@ -101,10 +101,10 @@ def test_a_photo_that_kills_its_worker_fails_alone(tiny_weights: Path, tmp_path:
     class Fatal(Network):
         def load(self) -> Sketcher:
             class Dies(Sketcher):
-                def fit(self, photo: Image.Image) -> Any:
+                def fit(self, photo: Image.Image, size: int | None = None) -> Any:
                     if photo.width == 13:
                         os._exit(1)
-                    return super().fit(photo)
+                    return super().fit(photo, size)
 
             return Dies.load(self.weights, self.device)
 
