@@ -186,10 +186,12 @@ def _face_count(faces: str) -> int | None:
 
 
 def _height(size: str) -> int:
-    height = _positive("--size", size)
-    if not 250 <= height <= 1250:
-        raise typer.BadParameter(f"--size {size}: sketches are 250 to 1250 pixels high")
-    return height
+    from most_sketch.photo.frame import checked_size
+
+    try:
+        return checked_size(_positive("--size", size))
+    except InputError as error:
+        raise typer.BadParameter(f"--{error}") from error
 
 
 def _cluster(address: str | None, workers: str | None) -> Cluster | None:

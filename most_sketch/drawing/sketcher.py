@@ -17,15 +17,12 @@ from most_sketch.checkpoints.hub import Hub
 from most_sketch.checkpoints.packaged import examples_folder
 from most_sketch.checkpoints.weights import DEFAULT_WEIGHTS, find_weights, load_weights
 from most_sketch.device import resolve_device, resolve_precision
-from most_sketch.errors import FaceError, InputError
+from most_sketch.errors import FaceError
 from most_sketch.network.build import AnyGenerator, draw, drawn_height
 from most_sketch.network.config import ModelConfig
 from most_sketch.photo.faces import MIN_CONFIDENCE, Face, FaceFinder
-from most_sketch.photo.frame import FRAME_HEIGHT, Placement, place_face, place_whole, scale_of, to_frame
+from most_sketch.photo.frame import FRAME_HEIGHT, Placement, checked_size, place_face, place_whole, scale_of, to_frame
 from most_sketch.photo.images import flatten, read_image, to_image, to_tensor
-
-MIN_SIZE, MAX_SIZE = 250, 1250
-"""Heights of sketches, in pixels."""
 
 BATCH_SIZE = {"cpu": 1, "cuda": 32, "mps": 8}
 """Photos drawn at once. Measured: more than one gains nothing on a CPU, and would keep Ctrl-C waiting."""
@@ -70,7 +67,7 @@ class Sketcher:
     """Draws photos as sketches. Pillow images in and out, in any mode; sketches are grey, 4 wide to 5 high.
 
     `Sketcher.load().sketch(photo)` is all that most need; `crops` and `draw` are its two halves. A sketch's `size` is
-    its height in pixels, `MIN_SIZE` to `MAX_SIZE`. None is what suits the photo: as large as its face has detail for,
+    its height in pixels, within `frame.SIZES`. None is what suits the photo: as large as its face has detail for,
     but at least as large as the frame that the weights were trained in, and not larger than they draw well.
     """
 
@@ -148,7 +145,7 @@ class Sketcher:
         return self._crop(photo, place_whole(photo.size), None, size)
 
     def _crop(self, photo: Image.Image, placement: Placement, face: Face | None, size: int | None) -> Crop:
-        scale = (self._size_for(placement) if size is None else _checked(size)) / FRAME_HEIGHT
+        scale = (self._size_for(placement) if size is None else checked_size(size)) / FRAME_HEIGHT
         return Crop(to_frame(photo, placement, scale=scale), placement, face)
 
     def _size_for(self, placement: Placement) -> int:
@@ -210,9 +207,3 @@ class Sketcher:
     @cached_property
     def _finder(self) -> FaceFinder:
         return FaceFinder(self.device)
-
-
-def _checked(size: int) -> int:
-    if not MIN_SIZE <= size <= MAX_SIZE:
-        raise InputError(f"size {size}: sketches are {MIN_SIZE} to {MAX_SIZE} pixels high")
-    return size

@@ -17,7 +17,6 @@ from most_sketch.pairs.pairs import Pair
 from most_sketch.photo.images import IMAGE_SUFFIXES, read_image, to_tensor
 
 BASELINES = ("grey", "dodge", "nearest")
-"""Name of the weights file in the folder of a training run."""
 
 
 def baseline(name: str, gallery: Sequence[Pair]) -> tuple[str, Method]:

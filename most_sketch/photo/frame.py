@@ -15,7 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter, ImageOps
 
+from most_sketch.errors import InputError
+
 FRAME_WIDTH, FRAME_HEIGHT = FRAME_SIZE = (200, 250)
+SIZES = range(250, 1251)
+"""Heights of sketches, in pixels."""
 EYES = ((75.36, 125.97), (126.35, 125.95))
 """Where the eyes are in the frame, left and right as seen in the picture: MTCNN's mean over all of CUFS."""
 
@@ -123,6 +127,13 @@ def to_frame(
 def scaled_size(scale: float) -> tuple[int, int]:
     """Width and height of the frame at a multiple of 200 x 250, in whole pixels."""
     return round(scale * FRAME_WIDTH), round(scale * FRAME_HEIGHT)
+
+
+def checked_size(size: int) -> int:
+    """The height of a sketch as it is asked for. Raises `InputError` for one outside `SIZES`."""
+    if size not in SIZES:
+        raise InputError(f"size {size}: sketches are {SIZES[0]} to {SIZES[-1]} pixels high")
+    return size
 
 
 def put_back(sketch: Image.Image, placement: Placement, paper: Image.Image) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from most_sketch.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -84,3 +87,13 @@ class TrainConfig:
     blur: float = 0.0
     noise: float = 0.0
     jpeg: float = 0.0
+
+
+def of_each_style(name: str, numbers: Sequence[int], styles: int) -> list[int]:
+    """The setting of this name for each of so many styles: its number, 1 for those not named.
+
+    Raises `InputError` for more numbers than styles, and for numbers below 1.
+    """
+    if len(numbers) > styles or min(numbers, default=1) < 1:
+        raise InputError(f"{name}: at most one whole number from 1 up for each of {styles} styles, not {list(numbers)}")
+    return [*numbers, *[1] * (styles - len(numbers))]

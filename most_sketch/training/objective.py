@@ -33,10 +33,13 @@ class View:
 
 
 def views_of(
-    config: TrainConfig, photo: Tensor, sketch: Tensor, target: Tensor, style: Tensor, own: Tensor
+    reduce: Sequence[int], photo: Tensor, sketch: Tensor, target: Tensor, style: Tensor, own: Tensor
 ) -> list[View]:
-    """A batch as it is judged: the samples whose style is judged at one size together, at that size."""
-    factors = torch.tensor([factor_of(config, index) for index in style.tolist()], device=style.device)
+    """A batch as it is judged: the samples whose style is judged at one size together, at that size.
+
+    `reduce` says how many times smaller that is for each style.
+    """
+    factors = torch.tensor([reduce[index] for index in style.tolist()], device=style.device)
     views = []
     for factor in sorted(set(factors.tolist())):
         chosen = factors == factor
@@ -44,11 +47,6 @@ def views_of(
         share, own_share = (part.float().mean().item() for part in (chosen, chosen[own]))
         views.append(View(seen, drawn, wanted, style[chosen], own[chosen], share, own_share))
     return views
-
-
-def factor_of(config: TrainConfig, style: int) -> int:
-    """How many times smaller drawings of this style are judged than they are drawn."""
-    return config.reduce[style] if style < len(config.reduce) else 1
 
 
 class Objective:

@@ -17,7 +17,7 @@ from most_sketch.errors import InputError
 from most_sketch.pairs.mattes import load_matte
 from most_sketch.pairs.pairs import Pair, load_pair
 from most_sketch.training.augmentation import Backgrounds, augment, reach
-from most_sketch.training.config import TrainConfig
+from most_sketch.training.config import TrainConfig, of_each_style
 
 UNSURE = 128
 """A matte that never falls below this, of 255, knows of no background."""
@@ -105,7 +105,7 @@ class StyleSampler(Sampler[list[tuple[int, int, int]]]):
         self.sizes = sizes
         self.config = config
         self.start = start
-        self.turns = _round(turns_of(len(sizes), config.shares))
+        self.turns = _round(of_each_style("shares", config.shares, len(sizes)))
         self._permutation = lru_cache(maxsize=2 * len(sizes))(self._shuffle)
 
     def __len__(self) -> int:
@@ -130,13 +130,6 @@ class StyleSampler(Sampler[list[tuple[int, int, int]]]):
         return order
 
 
-def turns_of(styles: int, shares: Sequence[int]) -> list[int]:
-    """How many turns each style has in a round: its share, 1 for those not named."""
-    if len(shares) > styles or min(shares) < 1:
-        raise InputError(f"shares: at most one whole number from 1 up for each of {styles} styles, not {list(shares)}")
-    return [*shares, *[1] * (styles - len(shares))]
-
-
 def styles_to_draw(style: Tensor, styles: int, config: TrainConfig, chance: torch.Generator) -> Tensor:
     """The style to draw each sample (B,) in: its own, but for some another, by the styles' shares.
 
@@ -147,7 +140,7 @@ def styles_to_draw(style: Tensor, styles: int, config: TrainConfig, chance: torc
         return style
     crossed = torch.rand(count, generator=chance) < config.cross_style * count / (count - 1)
     crossed[torch.randint(count, (), generator=chance)] = False
-    shares = torch.tensor(turns_of(styles, config.shares), dtype=torch.float)
+    shares = torch.tensor(of_each_style("shares", config.shares, styles), dtype=torch.float)
     others = shares.expand(count, styles).scatter(1, style.cpu()[:, None], 0)
     drawn = torch.multinomial(others, 1, generator=chance)[:, 0]
     return torch.where(crossed, drawn, style.cpu()).to(style.device)

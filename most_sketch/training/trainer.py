@@ -19,7 +19,7 @@ from most_sketch.network.discriminator import PatchDiscriminator
 from most_sketch.network.encoder import Encoder
 from most_sketch.training import losses
 from most_sketch.training.architectures import ARCHITECTURES, Drawing, Wrap
-from most_sketch.training.config import TrainConfig
+from most_sketch.training.config import TrainConfig, of_each_style
 from most_sketch.training.objective import Objective, View, views_of
 from most_sketch.training.perceptual import PerceptualBackbone
 from most_sketch.training.samples import seed_of, styles_to_draw
@@ -52,6 +52,7 @@ class Trainer:
     ) -> None:
         self.config = config
         self.execution = execution
+        self.reduce = of_each_style("reduce", config.reduce, len(model.styles))
         self.step = 0
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
@@ -85,9 +86,9 @@ class Trainer:
         seen = photo * (drawn == style)[:, None, None, None]
         with self.execution.autocast():
             drawing: Drawing = self.learning_artist(photo, target, style, drawn, matte, chance)
-            views = views_of(self.config, seen, drawing.sketch, target, drawn, drawn == style)
+            views = views_of(self.reduce, seen, drawing.sketch, target, drawn, drawn == style)
             # Real sketches as their own style is judged, drawn ones as that is which they are drawn in.
-            real = views_of(self.config, seen, target, target, style, drawn == style)
+            real = views_of(self.reduce, seen, target, target, style, drawn == style)
             judgements = [self._judgement(view, label) for side, label in ((real, 1.0), (views, 0.0)) for view in side]
         discriminator_loss = torch.stack(judgements).sum()
         self.discriminator_optimiser.zero_grad(set_to_none=True)

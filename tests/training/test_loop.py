@@ -156,6 +156,11 @@ def test_a_run_is_never_overwritten_and_a_missing_one_not_resumed(tmp_path: Path
         ),
         (["--out", "x", "--data", "data", "--perceptual", "none", "--set", "fixed_memory=true"], "give --init"),
         (["--out", "x", "--data", "data", "--perceptual", "none", "--set", "shares=[1,2]"], "for each of 1 styles"),
+        (
+            ["--out", "x", "--data", "data", "--perceptual", "none", "--set", "reduce=[1,2]"],
+            "reduce: at most one",
+        ),
+        (["--out", "x", "--data", "data", "--perceptual", "none", "--set", "reduce=[0]"], "for each of 1 styles"),
         (["--out", "x", "--resume"], "no run to resume"),
         (["--out", "x", "--resume", "--steps", "5"], "only --out"),
     ],

@@ -41,7 +41,7 @@ def test_views_judge_each_style_at_its_size() -> None:
     torch.manual_seed(0)
     photo, sketch, target = torch.rand(4, 3, 8, 8), torch.rand(4, 1, 8, 8), torch.rand(4, 1, 8, 8)
     style, own = torch.tensor([0, 1, 2, 1]), torch.tensor([True, True, False, True])
-    large, small = views_of(TrainConfig(reduce=(1, 2)), photo, sketch, target, style, own)
+    large, small = views_of((1, 2, 1), photo, sketch, target, style, own)
     assert large.style.tolist() == [0, 2]
     assert small.style.tolist() == [1, 1]
     assert torch.equal(large.sketch, sketch[[0, 2]])
@@ -62,7 +62,7 @@ def test_terms_are_means_over_the_batch_however_it_is_viewed() -> None:
 
     config = TrainConfig(losses=LossWeights(feature_matching=1.0))
     objective = Objective(config, judge, None, lambda: torch.autocast("cpu", enabled=False))
-    (whole,) = views_of(config, photo, sketch, target, style, own)
+    (whole,) = views_of((1, 1), photo, sketch, target, style, own)
     halves = [
         View(
             *(each[style == index] for each in (photo, sketch, target, style, own)),
