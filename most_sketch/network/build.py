@@ -13,7 +13,8 @@ AnyGenerator = Generator | UNet256
 """Called with a photo (B, 3, H, W) in [-1, 1] and style indices (B,); returns sketches (B, 1, H, W) in [-1, 1]."""
 
 LARGEST = 1.25
-"""How many times larger than its frame a network draws well. Judged by eye."""
+"""How many times larger than its frame a network draws well. Judged by eye on three portraits, with `most-net`: strokes
+at 500 x 625 are as sure as at 400 x 500, and finer. Larger was not looked at."""
 
 
 def build_generator(config: ModelConfig) -> AnyGenerator:
