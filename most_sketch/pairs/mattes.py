@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from scipy import ndimage
 from torch import Tensor
 from torchvision.transforms.v2 import functional as TF
@@ -16,6 +18,32 @@ NEAR_WHITE = 0.75
 """Above this in every channel, of [-1, 1], a pixel can be plain background."""
 PLAIN_SHARE = (0.1, 0.9)
 """A photo of which this much is plain background, connected to its border, can get another one."""
+
+SURE = 200
+"""A mask's pixel from here on, of 255, shows a person surely."""
+BRIDGE = 3
+"""Pixels of the frame of CUFS: what hangs together with the face by less than twice so many is somebody else."""
+
+
+def one_person(mask: Image.Image, face: tuple[float, float], unit: float) -> Image.Image:
+    """A mask (mode L, white is the person) without the people and things behind the person whose face is at a place.
+
+    `unit` is the length of a pixel of the frame of CUFS in pixels of the mask. A mask without a person at that place
+    stays as it is.
+    """
+    bridge = max(1, round(BRIDGE * unit))
+    ball = np.hypot(*np.mgrid[-bridge : bridge + 1, -bridge : bridge + 1]) <= bridge
+    values = np.asarray(mask)
+    # Beyond the border the person goes on, and is worn off nowhere there.
+    sure = np.pad(values >= SURE, bridge, mode="edge")
+    labels, _ = ndimage.label(ndimage.binary_opening(sure, ball)[bridge:-bridge, bridge:-bridge])
+    (x, y), (height, width) = face, values.shape
+    here = labels[int(np.clip(y, 0, height - 1)), int(np.clip(x, 0, width - 1))]
+    if not here:
+        return mask
+    # Hair that the opening took, and the soft edge, lie around it.
+    around = ndimage.binary_dilation(labels == here, ball, iterations=3)
+    return Image.fromarray(np.where(around, values, 0).astype(np.uint8))
 
 
 def load_matte(pair: Pair, photo: Tensor) -> Tensor:
