@@ -27,6 +27,10 @@ def prepare_command(
         bool,
         typer.Option("--keep-habit", help="With --fit: leave what all drawings of a database have in common."),
     ] = False,
+    keep_paper: Annotated[
+        bool,
+        typer.Option("--keep-paper", help="Leave the paper of drawings as it is, captions and all; for benchmarks."),
+    ] = False,
     frame: Annotated[
         str, typer.Option(metavar="cufs|cufsf", help="Where the face is in the frame: as in CUFS, or as in CUFSF.")
     ] = "cufs",
@@ -53,7 +57,7 @@ def prepare_command(
     if origin == target or origin in target.parents or target in origin.parents:
         raise InputError(f"{destination}: the pairs in the frame need a folder of their own, outside {source}")
     pairs = find_pairs(source)
-    how = Preparation(scale, frame, fit, keep_habit, min_confidence)
+    how = Preparation(scale, frame, fit, keep_habit, keep_paper, min_confidence)
     prepared = prepare(pairs, destination, FaceFinder(resolve_device(device)), how)
     console = Console(stderr=True)
     progress = track(prepared, "", len(pairs), console=console, disable=not console.is_terminal)

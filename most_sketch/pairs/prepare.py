@@ -18,6 +18,7 @@ from PIL import Image
 from most_sketch.errors import FaceError, InputError
 from most_sketch.pairs.bend import bend, field_between, outline_points
 from most_sketch.pairs.landmarks import FRAMES, Points, eyes_of, read_points
+from most_sketch.pairs.mattes import one_person
 from most_sketch.pairs.pairs import Pair, read_pictures
 from most_sketch.pairs.paper import clear_paper, erase_edges, outline_of, person_in, whiten
 from most_sketch.photo.faces import MIN_CONFIDENCE, FaceFinder
@@ -51,6 +52,8 @@ class Preparation:
     keep_habit: bool = False
     """Leave the mean displacement of a database's drawings in them: where unbent drawings are the truth that is scored
     against, what can be told beforehand is to be learnt."""
+    keep_paper: bool = False
+    """Leave the drawings' paper as it is, grain, captions and all: benchmarks are scored against that."""
     min_confidence: float = MIN_CONFIDENCE
     """Of faces, which are looked for where no points of them are given."""
 
@@ -122,15 +125,17 @@ def in_the_frame(
     mask = None if pair.mask is None else read_image(pair.mask).convert("L")
     placed = place(pair, photo, sketch, finder, how)
     framed = to_frame(photo, placed.photo, scale=how.scale)
-    framed_mask = None if mask is None else to_frame(mask, placed.photo, scale=how.scale)
-    sketch = whiten(sketch)
+    framed_mask = None
+    if mask is not None:
+        alone = one_person(mask, _face_in(placed.photo), 1 / scale_of(placed.photo))
+        framed_mask = to_frame(alone, placed.photo, extend_with_nothing, how.scale)
     if placed.together:
+        sketch = sketch if how.keep_paper else whiten(sketch)
         return framed, to_frame(sketch, placed.sketch, extend_with_paper, how.scale), framed_mask
-    sketch = erase_edges(sketch)
     pixel = 1 / scale_of(placed.sketch)
-    middle = apply(np.linalg.inv(placed.sketch), np.array([FACE]))[0]
-    person = person_in(sketch, (middle[0], middle[1]), pixel)
-    sketch = clear_paper(sketch, person, pixel)
+    white = erase_edges(whiten(sketch))
+    person = person_in(white, _face_in(placed.sketch), pixel)
+    sketch = sketch if how.keep_paper else clear_paper(white, person, pixel)
     if not how.fit:
         return framed, to_frame(sketch, placed.sketch, extend_with_paper, how.scale), framed_mask
     ours, theirs = placed.photo_points + habit, placed.sketch_points
@@ -152,19 +157,19 @@ def place(pair: Pair, photo: Image.Image, sketch: Image.Image, finder: FaceFinde
     """
     into = FRAMES[how.frame]
     points = _points(pair.photo_points, photo, f"{pair.name}: no face found in the photo", finder, how)
+    # CUFS itself is in the frame already, and is not to be moved by what a detector says.
+    there = how.frame == "cufs" and photo.size == sketch.size and in_frame(photo.size, *eyes_of(points))
+    first = place_whole(photo.size) if there else into(points)
     if photo.size == sketch.size and pair.sketch_points is None:
-        # CUFS itself is in the frame already, and is not to be moved by what a detector says.
-        there = how.frame == "cufs" and in_frame(photo.size, *eyes_of(points))
-        placement = place_whole(photo.size) if there else into(points)
-        placed = apply(placement, points)
-        return Placed(placement, placement, placed, placed)
+        placed = apply(first, points)
+        return Placed(first, first, placed, placed)
     remedy = "add its points as sketch_points/NAME.pts"
     drawn = _points(
         pair.sketch_points, sketch.convert("RGB"), f"{pair.name}: no face found in the drawing; {remedy}", finder, how
     )
     if how.fit and len(points) != len(drawn):
         raise InputError(f"{pair.name}: {len(points)} points of the photo and {len(drawn)} of the drawing do not match")
-    first, second = into(points), into(drawn)
+    second = place_whole(sketch.size) if there else into(drawn)
     return Placed(first, second, apply(first, points), apply(second, drawn))
 
 
@@ -183,6 +188,12 @@ def habit_of(pairs: Sequence[Pair], finder: FaceFinder, how: Preparation) -> Poi
         return np.zeros(2)
     mean: Points = np.mean(displacements, axis=0)
     return mean
+
+
+def _face_in(placement: Placement) -> tuple[float, float]:
+    """Where the middle of the face is in a picture that this brings into the frame."""
+    ((x, y),) = apply(np.linalg.inv(placement), np.array([FACE]))
+    return x, y
 
 
 def _points(path: Path | None, picture: Image.Image, missing: str, finder: FaceFinder, how: Preparation) -> Points:

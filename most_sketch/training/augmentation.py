@@ -22,6 +22,12 @@ from most_sketch.training.config import TrainConfig
 
 KEPT_BACKGROUNDS = 256
 
+LARGEST_SLANT, LARGEST_END = 15, 0.35
+"""Of a photo that ends before the frame does: degrees, and the share of half the frame that it leaves."""
+
+BLUR_AT = 50
+"""A background is blurred as if its picture were so many pixels wide: kernels stay small, whatever the frame."""
+
 
 def augment(
     photo: Tensor,
@@ -54,6 +60,8 @@ def augment(
         ).tolist()
         photo, sketch = turn(photo, sketch, degrees, 1 + larger)
     photo, matte = photo[:3], photo[3:]
+    if _happens(config.border, generator):
+        photo, sketch, matte = end_photo(photo, sketch, matte, generator)
     photo = change_tone(photo, config.tone, draw[3:]) if config.tone else photo
     if _happens(config.shadow, generator):
         photo = cast_shadow(photo, *torch.rand(3, generator=generator).tolist())
@@ -101,6 +109,23 @@ def turn(photo: Tensor, sketch: Tensor, degrees: float, zoom: float) -> tuple[Te
     return turned, drawn
 
 
+def end_photo(
+    photo: Tensor, sketch: Tensor, matte: Tensor, generator: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """End the photo before the frame does, on one side, at a slant: beyond it is one tone, no person, white paper.
+
+    So are photos that were turned by whoever took them, and faces near a photo's border.
+    """
+    height, width = photo.shape[1:]
+    side, slant, depth, tone = torch.rand(4, generator=generator).tolist()
+    angle = (side * 4 // 1) * math.pi / 2 + (slant - 0.5) * math.radians(2 * LARGEST_SLANT)
+    down, across = torch.linspace(-1, 1, height)[:, None], torch.linspace(-1, 1, width)[None]
+    beyond = across * math.cos(angle) + down * math.sin(angle) > 1 - LARGEST_END * depth
+    # Paper-white as often as any other grey.
+    fill = 1.0 if tone < 0.5 else 4 * tone - 3
+    return torch.where(beyond, fill, photo), torch.where(beyond, 1.0, sketch), torch.where(beyond, 0.0, matte)
+
+
 def cast_shadow(photo: Tensor, direction: float, place: float, depth: float) -> Tensor:
     """Darken one side with a soft edge, as side light does. All three numbers in [0, 1)."""
     height, width = photo.shape[1:]
@@ -126,11 +151,19 @@ class Backgrounds:
         self._read = lru_cache(KEPT_BACKGROUNDS)(lambda path: to_tensor(read_image(path)))
 
     def piece(self, height: int, width: int, generator: torch.Generator) -> Tensor:
-        """A random piece of a random picture, a third to all of it, as (3, height, width) in [-1, 1]."""
+        """A random piece of a random picture, a third to all of it, as (3, height, width) in [-1, 1].
+
+        Half of them are out of focus and lit otherwise than the person, as backgrounds of portraits are.
+        """
         picture = self._read(self.paths[int(torch.randint(len(self.paths), (), generator=generator))])
         size, down, across = torch.rand(3, generator=generator).tolist()
         scale = (1 / 3 + 2 / 3 * size) * min(picture.shape[1] / height, picture.shape[2] / width)
         high, wide = max(1, int(height * scale)), max(1, int(width * scale))
         top, left = int(down * (picture.shape[1] - high + 1)), int(across * (picture.shape[2] - wide + 1))
-        resized: Tensor = TF.resize(picture[:, top : top + high, left : left + wide], [height, width], antialias=True)
-        return resized
+        piece = picture[:, top : top + high, left : left + wide]
+        focus, far, light = torch.rand(3, generator=generator).tolist()
+        if focus < 0.5:
+            small = TF.resize(piece, [BLUR_AT * height // width, BLUR_AT], antialias=True)
+            piece = (TF.gaussian_blur(small, [9, 9], [0.3 + 2.2 * far] * 2) + 1) * (0.2 + light) - 1
+        resized: Tensor = TF.resize(piece, [height, width], antialias=True)
+        return resized.clamp(-1, 1)

@@ -82,6 +82,8 @@ class TrainConfig:
     """Largest relative change of both's size."""
     background: float = 0.6
     """Share of photos that get another background, where the run has pictures for it."""
+    border: float = 0.0
+    """Share of photos that end before the frame does; beyond there is neither person nor drawing."""
     shadow: float = 0.0
     """Share of photos with one side in shadow; likewise the next three."""
     blur: float = 0.0

@@ -15,7 +15,7 @@ from scipy import ndimage
 from most_sketch.pairs.pairs import find_pairs
 from most_sketch.pairs.paper import whiten
 from most_sketch.photo.faces import FaceFinder
-from most_sketch.photo.frame import EYES, extend_with_paper, place_whole, to_frame
+from most_sketch.photo.frame import EYES, extend_with_paper, place_by_eyes, place_whole, to_frame
 from most_sketch.photo.images import read_image
 
 
@@ -173,6 +173,8 @@ def test_scans_come_into_a_large_frame_and_are_bent_onto_their_photos(
         assert answer.code == 0
         for kind in ("photos", "sketches", "masks"):
             assert Image.open(tmp_path / folder / "x" / kind / "astronaut.png").size == (400, 500)
+        # Above the photo's border there is no person, though the mask meets it.
+        assert Image.open(tmp_path / folder / "x" / "masks" / "astronaut.png").crop((0, 0, 400, 4)).getextrema()[1] == 0
     assert face_difference(tmp_path / "bent") < 0.6 * face_difference(tmp_path / "placed")
 
 
@@ -218,3 +220,28 @@ def test_points_that_cannot_be_used_are_told(
     assert answer.code == 1
     assert words in answer.err
     assert not list((tmp_path / "framed").rglob("*.png"))
+
+
+def test_pairs_in_the_frame_with_points_stay_there_and_only_the_bend_moves_the_drawing(
+    command: Command, portrait: Image.Image, tmp_path: Path
+) -> None:
+    finder = FaceFinder(torch.device("cpu"))
+    framed = to_frame(portrait, place_by_eyes(*finder.find(portrait)[0].eyes))
+    mesh = mesh_of(finder.find(framed)[0].landmarks)
+    # Paper that is not white stays so: the truth that is scored against has it.
+    drawing = framed.convert("L").point([200] * 256)
+    ImageDraw.Draw(drawing).rectangle((90, 100, 109, 179), 40)
+    for folder, picture in {"photos": framed, "sketches": drawing}.items():
+        (tmp_path / "set" / "x" / folder).mkdir(parents=True)
+        picture.save(tmp_path / "set" / "x" / folder / "1.png")
+    write_points(tmp_path / "set" / "x" / "photo_points" / "1.pts", mesh + np.array([1.5, 0]))
+    write_points(tmp_path / "set" / "x" / "sketch_points" / "1.pts", mesh + np.array([0, 3]))
+    options = ("--fit", "--keep-paper", "--device", "cpu")
+    assert command("prepare", tmp_path / "set", tmp_path / "bent", *options).code == 0
+    (pair,) = find_pairs(tmp_path / "bent")
+    assert Image.open(pair.photo).tobytes() == framed.tobytes()
+    bent = np.asarray(Image.open(pair.sketch), dtype=float)
+    assert abs(bent[20, 100] - 200) <= 1
+    row, column = ndimage.center_of_mass(bent < 120)
+    assert abs(row - (139.5 - 3)) < 0.7
+    assert abs(column - (99.5 + 1.5)) < 0.7

@@ -13,7 +13,7 @@ from PIL import Image
 from most_sketch.errors import InputError
 from most_sketch.pairs.mattes import matte_of_studio_photo
 from most_sketch.photo.images import to_tensor
-from most_sketch.training.augmentation import Backgrounds, augment, cast_shadow, compress, turn
+from most_sketch.training.augmentation import Backgrounds, augment, cast_shadow, compress, end_photo, turn
 from most_sketch.training.config import TrainConfig
 
 PLAIN = TrainConfig(flip=False, shift=0, tone=0)
@@ -94,10 +94,31 @@ def test_pieces_of_backgrounds_have_the_size_asked_for(tmp_path: Path) -> None:
     backgrounds = Backgrounds(tmp_path)
     pieces = [backgrounds.piece(96, 80, chance(seed)) for seed in range(8)]
     assert {piece.shape for piece in pieces} == {(3, 96, 80)}
-    assert len({round(piece[0].mean().item(), 2) for piece in pieces}) == 2
+    # Both pictures have their turn: of one of them all three colours are one.
+    assert len({torch.equal(piece[0], piece[1]) for piece in pieces}) == 2
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="no pictures for backgrounds"):
         Backgrounds(tmp_path / "empty")
+
+
+def test_some_backgrounds_are_out_of_focus(tmp_path: Path) -> None:
+    Image.effect_noise((400, 400), 100).convert("RGB").save(tmp_path / "leaves.png")
+    backgrounds = Backgrounds(tmp_path)
+    detail = [backgrounds.piece(96, 80, chance(seed)).diff(dim=-1).abs().mean().item() for seed in range(40)]
+    assert 8 < sum(each < 0.5 * max(detail) for each in detail) < 32
+
+
+def test_where_a_photo_ends_there_is_neither_person_nor_drawing() -> None:
+    photo, sketch, matte = face()
+    for seed in range(20):
+        ended, drawn, person = end_photo(photo, sketch, matte * 0 + 1, chance(seed))
+        beyond = person == 0
+        assert 0 <= beyond.float().mean() < 0.35
+        assert (drawn[beyond] == 1).all()
+        assert torch.equal(drawn[~beyond], sketch[~beyond])
+        assert len(ended[beyond.expand(3, -1, -1)].unique()) <= 1
+        assert torch.equal(ended[~beyond.expand(3, -1, -1)], photo[~beyond.expand(3, -1, -1)])
+    assert beyond.any()
 
 
 def test_the_matte_turns_with_the_photo() -> None:
