@@ -31,14 +31,18 @@ def demo_command(
             raise
         raise MostSketchError("the page needs Gradio; install it with: pip install 'most-sketch[demo]'") from error
 
+    from most_sketch.checkpoints.manifest import read_manifest
     from most_sketch.checkpoints.weights import DEFAULT_WEIGHTS
     from most_sketch.drawing.sketcher import Sketcher
 
     # Pillow warns of strange tags and of sizes that we accept; errors say what matters.
     warnings.filterwarnings("ignore", module="PIL")
-    sketcher = Sketcher.load(weights or DEFAULT_WEIGHTS, device)
+    name = weights or DEFAULT_WEIGHTS
+    sketcher = Sketcher.load(name, device)
+    entry = read_manifest().get(name)
+    licence = entry.licence if entry else None
     # So that temporary files are removed when the process is told to end.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with serving(sketcher, host, port, browser) as address, suppress(KeyboardInterrupt):
+    with serving(sketcher, host, port, browser, licence) as address, suppress(KeyboardInterrupt):
         say(f"the page is at {address} until Ctrl-C")
         threading.Event().wait()

@@ -1,20 +1,21 @@
-"""What the page knows of a photo: its faces, the chosen one, and the sketches of it. No Gradio here."""
+"""What the page knows of a photo: its faces, the chosen one, and the sketches that are drawn. No Gradio here."""
 
 from __future__ import annotations
 
-import math
+import io
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from PIL import Image, ImageDraw
+from PIL import Image
 
+from most_sketch.drawing.batch import Layout
 from most_sketch.drawing.sketcher import Crop, Sketcher
-from most_sketch.errors import MostSketchError
+from most_sketch.errors import FaceError, MostSketchError
 from most_sketch.photo.faces import face_notice
-from most_sketch.photo.images import read_image
-
-SHOWN_SIDE = 800
-"""Length to which a photo with several faces is reduced, to choose among them."""
+from most_sketch.photo.frame import on_paper, side_by_side
+from most_sketch.photo.images import encode_image, read_image
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,15 +24,22 @@ class Drawing:
 
     name: str
     """The photo's file name."""
-    shown: Image.Image
-    """The photo, at most `SHOWN_SIDE` long, for choosing a face."""
-    scale: float
-    """Shown pixels per pixel of the photo."""
+    photo_size: tuple[int, int]
     crops: list[Crop]
+    """Of all faces, from left to right; of the whole picture if that is drawn."""
     face: int
-    """The place in `crops` of the face that is drawn."""
-    sketches: list[Image.Image]
-    """Of this face, one in each style."""
+    """The place in `crops` of what is shown."""
+    sketches: Mapping[int, list[Image.Image]]
+    """Of each place in `crops` that is drawn, one sketch in each style."""
+
+    @property
+    def whole(self) -> bool:
+        """Is the whole picture drawn, and no face looked for?"""
+        return self.crops[0].face is None
+
+    @property
+    def undrawn(self) -> list[int]:
+        return [face for face in range(len(self.crops)) if face not in self.sketches]
 
     @property
     def notice(self) -> str:
@@ -39,44 +47,59 @@ class Drawing:
         face = self.crops[self.face].face
         return face_notice(self.name, [face] if face else [])
 
+    def picture(self, style: int, layout: Layout = "crop", face: int | None = None) -> Image.Image:
+        """What is to be seen or saved: of this face, or the shown one; in the photo all that are drawn."""
+        shown = self.face if face is None else face
+        if layout == "photo":
+            places = sorted(self.sketches)
+            sketches = [self.sketches[place][style] for place in places]
+            return on_paper(self.photo_size, sketches, [self.crops[place].placement for place in places])
+        sketch = self.sketches[shown][style]
+        return sketch if layout == "crop" else side_by_side(self.crops[shown].image, sketch)
 
-def draw_photo(sketcher: Sketcher, path: Path, align: bool) -> Drawing:
-    """The largest face of a photo in all styles. Raises `MostSketchError` with the photo's name and no folder."""
+    def file_name(self, style: str, layout: Layout = "crop", face: int | None = None) -> str:
+        """`group.2.ink.side-by-side.sketch.png`, without what goes without saying."""
+        number = str((self.face if face is None else face) + 1) if len(self.crops) > 1 and layout != "photo" else ""
+        tags = [number, style, "" if layout == "crop" else layout]
+        return ".".join([Path(self.name).stem, *filter(None, tags), "sketch.png"])
+
+
+def draw_photo(sketcher: Sketcher, path: Path, whole: bool = False) -> Drawing:
+    """The largest face of a photo, or the whole picture, in all styles.
+
+    Raises `MostSketchError` with the photo's name and no folder.
+    """
     try:
         photo = read_image(path)
-        crops = sketcher.crops(photo, None) if align else [sketcher.fit(photo)]
+        crops = [sketcher.fit(photo)] if whole else sketcher.crops(photo, None)
+    except FaceError as error:
+        raise FaceError(f"{path.name}: no face found; a portrait that fills the picture can be drawn whole") from error
     except MostSketchError as error:
         raise type(error)(f"{path.name}: {str(error).removeprefix(f'{path}: ')}") from error
-    shown = photo.copy()
-    shown.thumbnail((SHOWN_SIDE, SHOWN_SIDE))
     areas = [crop.face.area if crop.face else 0.0 for crop in crops]
-    drawing = Drawing(path.name, shown, shown.width / photo.width, crops, 0, [])
-    return draw_face(sketcher, drawing, areas.index(max(areas)))
+    largest = areas.index(max(areas))
+    return draw_faces(sketcher, Drawing(path.name, photo.size, crops, largest, {}), [largest])
 
 
-def draw_face(sketcher: Sketcher, drawing: Drawing, face: int) -> Drawing:
-    """Another face of the same photo, in all styles."""
-    return replace(drawing, face=face, sketches=sketcher.draw_every_style(drawing.crops[face].image))
+def show_face(sketcher: Sketcher, drawing: Drawing, face: int) -> Drawing:
+    """Another face of the same photo, drawn in all styles if it is not yet."""
+    return draw_faces(sketcher, replace(drawing, face=face), {face}.intersection(drawing.undrawn))
 
 
-def face_boxes(drawing: Drawing) -> list[tuple[float, ...]]:
-    """Where the faces are in the shown photo: left, top, right, bottom."""
-    return [tuple(side * drawing.scale for side in crop.face.box) for crop in drawing.crops if crop.face]
+def draw_faces(sketcher: Sketcher, drawing: Drawing, faces: Iterable[int]) -> Drawing:
+    """More faces of the same photo, in all styles."""
+    new = {face: sketcher.draw_every_style(drawing.crops[face].image) for face in faces}
+    return replace(drawing, sketches={**drawing.sketches, **new})
 
 
-def mark_faces(drawing: Drawing) -> Image.Image:
-    """The shown photo with a frame around each face, a bold one around that which is drawn."""
-    marked = drawing.shown.copy()
-    pen = ImageDraw.Draw(marked)
-    for index, box in enumerate(face_boxes(drawing)):
-        chosen = index == drawing.face
-        pen.rectangle(box, outline="white", width=8 if chosen else 4)
-        pen.rectangle(box, outline="#c2410c" if chosen else "#57534e", width=5 if chosen else 2)
-    return marked
-
-
-def nearest_face(drawing: Drawing, x: float, y: float) -> int:
-    """The face whose middle is nearest to a place in the shown photo."""
-    boxes = face_boxes(drawing)
-    middles = [((left + right) / 2, (top + bottom) / 2) for left, top, right, bottom in boxes]
-    return min(range(len(boxes)), key=lambda face: math.dist(middles[face], (x, y)))
+def archive(drawing: Drawing, styles: Sequence[str], layout: Layout) -> bytes:
+    """A ZIP file of all faces that are drawn, in all styles; in the photo, one picture a style."""
+    faces = [drawing.face] if layout == "photo" else sorted(drawing.sketches)
+    content = io.BytesIO()
+    # PNG is compressed already.
+    with zipfile.ZipFile(content, "w") as file:
+        for face in faces:
+            for place, style in enumerate(styles):
+                picture = encode_image(drawing.picture(place, layout, face), ".png")
+                file.writestr(drawing.file_name(style, layout, face), picture)
+    return content.getvalue()

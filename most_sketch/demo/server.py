@@ -12,11 +12,11 @@ from typing import Any, NoReturn
 import gradio as gr
 from gradio import processing_utils
 
+from most_sketch.demo.contents import MAX_UPLOAD_MB
 from most_sketch.demo.page import build_page
 from most_sketch.drawing.sketcher import Sketcher
 from most_sketch.errors import InputError
 
-MAX_UPLOAD = "50mb"
 MAX_WAITING = 32
 """Requests that may wait for the network; more are told to come back."""
 
@@ -37,17 +37,21 @@ THEME = gr.themes.Soft(
 
 @contextmanager
 def serving(
-    sketcher: Sketcher, host: str = "127.0.0.1", port: int | None = None, browser: bool = False
+    sketcher: Sketcher,
+    host: str = "127.0.0.1",
+    port: int | None = None,
+    browser: bool = False,
+    licence: str | None = None,
 ) -> Iterator[str]:
     """Serve the page while the context lasts; gives its address. Without a port the first free one from 7860.
 
-    Raises `InputError` if it cannot be served there.
+    `licence` is that of the weights, for the page to say. Raises `InputError` if it cannot be served there.
     """
     with tempfile.TemporaryDirectory(prefix="most-sketch-", ignore_cleanup_errors=True) as folder:
         # Gradio takes these from nowhere else. Its start asks itself a question, for which it would use a proxy.
         own = {"GRADIO_TEMP_DIR": folder, "GRADIO_ANALYTICS_ENABLED": "False", "NO_PROXY": "*", "no_proxy": "*"}
         with _environment(own), _fetching_nothing():
-            page = build_page(sketcher, Path(folder).resolve())
+            page = build_page(sketcher, Path(folder).resolve(), licence)
             page.queue(default_concurrency_limit=1, max_size=MAX_WAITING)
             try:
                 _, address, _ = page.launch(
@@ -59,7 +63,7 @@ def serving(
                     quiet=True,
                     footer_links=[],
                     run_history=False,
-                    max_file_size=MAX_UPLOAD,
+                    max_file_size=f"{MAX_UPLOAD_MB}mb",
                     enable_monitoring=False,
                     ssr_mode=False,
                     mcp_server=False,

@@ -21,7 +21,7 @@ from most_sketch.drawing.sketcher import Crop, Sketcher
 from most_sketch.drawing.stores import Location, exists, write
 from most_sketch.errors import InputError, MostSketchError
 from most_sketch.photo.faces import MIN_CONFIDENCE, Face, face_notice
-from most_sketch.photo.frame import put_back
+from most_sketch.photo.frame import on_paper, side_by_side
 from most_sketch.photo.images import decode_image, encode_image, read_image, sweep
 
 READERS = 2
@@ -244,20 +244,11 @@ def _lay_out(photo: _Prepared, sketches: list[Image.Image], options: Options) ->
     for place, style in enumerate(photo.styles):
         own = sketches[place * len(photo.crops) : (place + 1) * len(photo.crops)]
         if options.layout == "photo":
-            paper = Image.new("L", photo.photo_size, 255)
-            for crop, sketch in zip(photo.crops, own, strict=True):
-                put_back(sketch, crop.placement, paper)
-            yield 1, style, paper
+            placements = [crop.placement for crop in photo.crops]
+            yield 1, style, on_paper(photo.photo_size, own, placements)
             continue
         for number, (crop, sketch) in enumerate(zip(photo.crops, own, strict=True), start=1):
-            yield number, style, sketch if options.layout == "crop" else _side_by_side(crop.image, sketch)
-
-
-def _side_by_side(photo: Image.Image, sketch: Image.Image) -> Image.Image:
-    both = Image.new("RGB", (2 * photo.width, photo.height))
-    both.paste(photo, (0, 0))
-    both.paste(sketch.convert("RGB"), (photo.width, 0))
-    return both
+            yield number, style, sketch if options.layout == "crop" else side_by_side(crop.image, sketch)
 
 
 def _path(job: Job, number: int, style: str, options: Options) -> Location | None:

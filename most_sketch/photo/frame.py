@@ -8,7 +8,7 @@ first pixel, not its middle.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -148,6 +148,22 @@ def put_back(sketch: Image.Image, placement: Placement, paper: Image.Image) -> N
     size = (box[2] - box[0], box[3] - box[1])
     back = _scale_shift(1, 1, -box[0], -box[1]) @ np.linalg.inv(placement)
     paper.paste(_warp(sketch, back, size), box[:2], _warp(_soft_mask(sketch.size), back, size))
+
+
+def on_paper(size: tuple[int, int], sketches: Sequence[Image.Image], placements: Sequence[Placement]) -> Image.Image:
+    """Grey sketches where their faces are in a photo of this (width, height), on white. Mode L."""
+    paper = Image.new("L", size, 255)
+    for sketch, placement in zip(sketches, placements, strict=True):
+        put_back(sketch, placement, paper)
+    return paper
+
+
+def side_by_side(photo: Image.Image, sketch: Image.Image) -> Image.Image:
+    """A photo in the frame with its sketch, of the same size, to its right. Mode RGB."""
+    both = Image.new("RGB", (2 * photo.width, photo.height))
+    both.paste(photo, (0, 0))
+    both.paste(sketch.convert("RGB"), (photo.width, 0))
+    return both
 
 
 def _warp(

@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
+import base64
+import html
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import zipfile
 from collections.abc import Callable, Iterator
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import EXAMPLES, Command
+from conftest import EXAMPLES, STYLES, Command
 from PIL import Image
 
+from most_sketch.checkpoints.manifest import read_manifest
+from most_sketch.demo import contents, markup
+from most_sketch.demo import drawing as demo
+from most_sketch.demo.contents import MAX_UPLOAD_MB, VIEWS
+from most_sketch.demo.drawing import Drawing
 from most_sketch.drawing.sketcher import Sketcher
+from most_sketch.errors import InputError
+from most_sketch.photo.images import read_image
 
 gradio_client = pytest.importorskip("gradio_client", reason="needs most-sketch[demo]")
 import httpx  # noqa: E402 - comes with gradio_client
 
-from most_sketch.demo import drawing as demo  # noqa: E402
 from most_sketch.demo.server import serving  # noqa: E402 - imports gradio
-from most_sketch.errors import InputError  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -53,11 +63,17 @@ def client(page: str, connect: Connect) -> Any:
     return connect(page)
 
 
-def draw(client: Any, photo: Path, cropped: bool = False) -> dict[str, Any]:
-    """What the page shows after this upload."""
-    upload = gradio_client.handle_file(str(photo))
-    names = ("photo", "message", "faces", "slider", "download", "styles")
-    return dict(zip(names, client.predict(upload, cropped, api_name="/draw"), strict=True))
+def draw(client: Any, photo: Path | None, view: str = "Sketch", button: str = "/draw") -> dict[str, Any]:
+    """What the page shows after this upload, but for buttons, which Gradio keeps from programs."""
+    upload = gradio_client.handle_file(str(photo)) if photo else None
+    parts = ("photo", "message", "result", "download", "archive", "styles", "faces")
+    return dict(zip(parts, client.predict(upload, view, api_name=button), strict=True))
+
+
+def pictures(markup: str) -> list[Image.Image]:
+    """The pictures in a part of the page."""
+    found = re.findall(r'src="data:image/\w+;base64,([^"]+)"', markup)
+    return [Image.open(BytesIO(base64.b64decode(content))) for content in found]
 
 
 def test_a_photo_becomes_the_sketch_that_the_library_draws(
@@ -65,17 +81,51 @@ def test_a_photo_becomes_the_sketch_that_the_library_draws(
 ) -> None:
     shown = draw(client, portrait_file)
     wanted = sketcher.sketch(portrait)
-    assert Image.open(shown["slider"][1]).convert("L").tobytes() == wanted.tobytes()
+    assert [picture.tobytes() for picture in pictures(shown["result"])] == [wanted.tobytes()]
     file = Path(shown["download"]["value"])
-    assert file.name == "astronaut.sketch.png"
+    assert file.name == "astronaut.pencil.sketch.png"
     assert Image.open(file).tobytes() == wanted.tobytes()
-    assert [picture["caption"] for picture in shown["styles"]["value"]] == list(sketcher.styles)
+    assert re.findall(r'alt="(\w+)"', shown["styles"]) == list(sketcher.styles)
+    with zipfile.ZipFile(shown["archive"]["value"]) as archive:
+        assert archive.namelist() == [f"astronaut.{style}.sketch.png" for style in STYLES]
+        assert (
+            Image.open(archive.open("astronaut.ink.sketch.png")).tobytes() == sketcher.sketch(portrait, "ink").tobytes()
+        )
 
 
-def test_a_photo_that_is_cropped_already_is_drawn_whole(client: Any, sketcher: Sketcher, portrait_file: Path) -> None:
-    shown = draw(client, portrait_file, cropped=True)
-    with Image.open(portrait_file) as photo:
-        assert Image.open(shown["slider"][0]).convert("RGB").tobytes() == sketcher.fit(photo).image.tobytes()
+def test_without_a_photo_the_page_is_as_at_first(client: Any, page: str) -> None:
+    start = {part["props"].get("elem_id"): part["props"] for part in httpx.get(f"{page}config").json()["components"]}
+    assert "an example" in start["message"]["value"]
+    drawn, removed = draw(client, EXAMPLES / "grace_hopper.jpg"), draw(client, None)
+    for part in ("result", "styles"):
+        assert removed[part] == start[part]["value"] != drawn[part]
+    assert "Styles of the example" in removed["styles"]
+    assert not any(removed[part]["interactive"] for part in ("download", "archive"))
+    assert removed["download"]["value"] is removed["archive"]["value"] is None
+
+
+def test_limits_and_terms_are_said_beforehand(page: str) -> None:
+    config = httpx.get(f"{page}config").text
+    assert f"up to {MAX_UPLOAD_MB} MB" in config
+    assert "https://arxiv.org/abs/2202.03596" in config
+    assert "own licence" in contents.about(None)
+    assert "research use only" in contents.about(read_manifest()["most-net"].licence)
+
+
+def test_the_code_is_linked_once_the_package_says_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    package = Message()
+    package["Project-URL"] = "Source, https://example.org/most-sketch"
+    monkeypatch.setattr(contents, "metadata", lambda _: package)
+    assert "[the code](https://example.org/most-sketch)" in contents.about(None)
+
+
+def test_a_portrait_without_a_face_is_drawn_whole_by_a_button(client: Any, sketcher: Sketcher, tmp_path: Path) -> None:
+    cartoon = Image.linear_gradient("L").resize((400, 500))
+    cartoon.save(tmp_path / "cartoon.png")
+    refused = draw(client, tmp_path / "cartoon.png")
+    assert "--no-align" not in refused["message"]
+    shown = draw(client, tmp_path / "cartoon.png", button="/draw_whole")
+    assert pictures(shown["result"])[0].tobytes() == sketcher.sketch(cartoon, align=False).tobytes()
 
 
 def hostile_files() -> dict[str, tuple[bytes, str]]:
@@ -99,9 +149,10 @@ def test_a_hostile_upload_is_answered_in_the_words_of_the_command_line(client: A
     content, words = hostile_files()[name]
     (tmp_path / name).write_bytes(content)
     shown = draw(client, tmp_path / name)
-    assert words in shown["message"]["value"]
-    assert shown["message"]["visible"]
-    assert shown["slider"] is None
+    assert words in html.unescape(shown["message"])
+    assert 'class="error" role="alert"' in shown["message"]
+    assert "Styles of the example" in shown["styles"]
+    assert shown["download"]["value"] is None
 
 
 def test_only_uploads_are_read(page: str, portrait_file: Path) -> None:
@@ -136,7 +187,7 @@ async def _fetch(url: str, **_: Any) -> httpx.Response:
 
 def ask(page: str, upload: dict[str, Any]) -> str:
     """What the page answers to a request that no page of ours makes."""
-    event = httpx.post(f"{page}gradio_api/call/draw", json={"data": [upload, False]}).json()["event_id"]
+    event = httpx.post(f"{page}gradio_api/call/draw", json={"data": [upload, "Sketch"]}).json()["event_id"]
     return httpx.get(f"{page}gradio_api/call/draw/{event}", timeout=60).text
 
 
@@ -144,22 +195,62 @@ def test_a_small_face_is_noticed(client: Any, portrait: Image.Image, tmp_path: P
     small = tmp_path / "small.png"
     portrait.resize((portrait.width // 4, portrait.height // 4)).save(small)
     shown = draw(client, small)
-    assert "small.png: a face is small and was enlarged" in shown["message"]["value"]
-    assert shown["slider"] is not None
+    assert "small.png: a face is small and was enlarged" in shown["message"]
+    assert 'class="notice" role="status"' in shown["message"]
+    assert shown["download"]["interactive"]
 
 
-def test_the_face_nearest_to_the_touch_is_drawn(sketcher: Sketcher, tmp_path: Path) -> None:
-    both = Image.new("RGB", (1112, 600), "white")
+@pytest.fixture(scope="module")
+def group(sketcher: Sketcher, tmp_path_factory: pytest.TempPathFactory) -> Drawing:
+    """A photo of two people, of whom the larger face is drawn."""
+    photo = Image.new("RGB", (1112, 600), "white")
     for index, name in enumerate(("astronaut.jpg", "grace_hopper.jpg")):
-        with Image.open(EXAMPLES / name) as photo:
-            both.paste(photo, (index * 600, 0))
-    both.save(tmp_path / "both.png")
-    drawing = demo.draw_photo(sketcher, tmp_path / "both.png", align=True)
-    assert len(drawing.crops) == 2
-    assert drawing.shown.width == demo.SHOWN_SIDE
-    assert [demo.nearest_face(drawing, x, 100) for x in (0, drawing.shown.width)] == [0, 1]
-    other = demo.draw_face(sketcher, drawing, 1 - drawing.face)
-    assert other.sketches[0].tobytes() != drawing.sketches[0].tobytes()
+        photo.paste(read_image(EXAMPLES / name), (index * 600, 0))
+    path = tmp_path_factory.mktemp("group") / "group.png"
+    photo.save(path)
+    return demo.draw_photo(sketcher, path)
+
+
+def test_a_chosen_face_is_drawn_once(sketcher: Sketcher, group: Drawing) -> None:
+    assert [crop.face is not None for crop in group.crops] == [True, True]
+    other = demo.show_face(sketcher, group, 1 - group.face)
+    assert other.picture(0).tobytes() == sketcher.draw([group.crops[1 - group.face].image], [0])[0].tobytes()
+    assert demo.show_face(sketcher, other, group.face).sketches[group.face] is group.sketches[group.face]
+
+
+def test_all_faces_in_all_styles_are_one_archive(sketcher: Sketcher, group: Drawing) -> None:
+    both = demo.draw_faces(sketcher, group, group.undrawn)
+    assert both.undrawn == []
+    with zipfile.ZipFile(BytesIO(demo.archive(both, STYLES, "side-by-side"))) as archive:
+        names = [f"group.{face}.{style}.side-by-side.sketch.png" for face in (1, 2) for style in STYLES]
+        assert archive.namelist() == names
+        first = both.crops[0].image
+        assert Image.open(archive.open(names[0])).size == (2 * first.width, first.height)
+    with zipfile.ZipFile(BytesIO(demo.archive(both, STYLES, "photo"))) as archive:
+        assert archive.namelist() == [f"group.{style}.photo.sketch.png" for style in STYLES]
+
+
+def test_in_the_photo_are_the_faces_that_are_drawn(sketcher: Sketcher, group: Drawing) -> None:
+    def is_blank(drawing: Drawing) -> list[bool]:
+        paper = drawing.picture(0, "photo")
+        assert paper.size == (1112, 600)
+        return [paper.crop((left, 0, left + 512, 600)).getextrema() == (255, 255) for left in (0, 600)]
+
+    assert is_blank(group) == [face != group.face for face in (0, 1)]
+    assert is_blank(demo.draw_faces(sketcher, group, group.undrawn)) == [False, False]
+
+
+def test_every_view_has_words_for_who_cannot_see_it(group: Drawing) -> None:
+    views = {view: contents.result(group, STYLES, 1, view) for view in VIEWS}
+    assert all("Sketch in the style ink" in views[view] for view in VIEWS if view != "Photo")
+    assert re.findall(r'alt="([^"]*)"', views["Compare"]) == ["Photo of the face", "Sketch in the style ink"]
+    assert 'type="range"' in views["Compare"]
+    assert re.findall(r'alt="([^"]*)"', contents.face_choices(group, 0)) == ["face 1", "face 2"]
+
+
+def test_names_cannot_break_the_page() -> None:
+    said = markup.message("<script>alert(1)</script>.jpg: empty file", "error")
+    assert "<script>" not in said
 
 
 def test_nothing_is_left_when_the_page_is_served_no_more(
@@ -168,7 +259,7 @@ def test_nothing_is_left_when_the_page_is_served_no_more(
     with serving(sketcher) as address:
         folder = Path(os.environ["GRADIO_TEMP_DIR"])
         draw(connect(address), portrait_file)
-        assert list(folder.rglob("astronaut.sketch.png"))
+        assert list(folder.rglob("astronaut.pencil.sketch.png"))
     assert not folder.exists()
 
 
