@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -76,8 +78,8 @@ def eval_command(
             if compare
             else f"{(runs or [''])[0]}: give weights with --weights, or several after --compare"
         )
-    if compare and any(option is not None for option in (weights, predictions, gallery, save, csv, report)):
-        raise InputError("--compare prints one table; score each run on its own for files or a report")
+    if compare and any(option is not None for option in (weights, predictions, gallery, save, csv)):
+        raise InputError("--compare makes one table and --report; score each run on its own for other files")
 
     from most_sketch.evaluation.command import EvalConfig, Outputs, evaluate
     from most_sketch.evaluation.command import compare as compare_runs
@@ -85,11 +87,12 @@ def eval_command(
     from most_sketch.evaluation.table import comparison_table, method_table, notes
 
     config = EvalConfig(data, split, style, gallery, backbones, device, batch_size, offline)
+    outputs = Outputs(save, csv, report, shlex.join(["most-sketch", *sys.argv[1:]]))
     with _progress() as watch:
         if runs:
-            evaluations = compare_runs(config, runs, watch)
+            evaluations = compare_runs(config, runs, outputs, watch)
         else:
-            evaluations = [evaluate(config, weights, predictions, Outputs(save, csv, report), watch)]
+            evaluations = [evaluate(config, weights, predictions, outputs, watch)]
     if as_json:
         summaries = [summary(evaluation) for evaluation in evaluations]
         typer.echo(json.dumps(summaries if runs else summaries[0], indent=2, ensure_ascii=False))

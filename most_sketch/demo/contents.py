@@ -78,7 +78,7 @@ def told(drawing: Drawing, style: str) -> str:
     if drawing.notice:
         return markup.message(drawing.notice, "notice")
     face = f", face {drawing.face + 1} of {len(drawing.crops)}" if len(drawing.crops) > 1 else ""
-    return markup.message(f"{drawing.name}{face}: {style}", "status")
+    return markup.message(f"{drawing.name}{face}, drawn in {style}", "status")
 
 
 def everything(drawing: Drawing, styles: int) -> str:

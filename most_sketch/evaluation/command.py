@@ -16,6 +16,7 @@ from most_sketch.errors import InputError
 from most_sketch.evaluation.baselines import Method
 from most_sketch.evaluation.methods import BASELINES, Folder, baseline, names_of_weights, network
 from most_sketch.evaluation.metrics import Metrics, load_metrics
+from most_sketch.evaluation.provenance import provenance
 from most_sketch.evaluation.report import Case, render_report
 from most_sketch.evaluation.results import Evaluation, PairScore, to_csv
 from most_sketch.evaluation.scoring import draw_one, score_pairs
@@ -56,6 +57,8 @@ class Outputs:
     """Folder for the sketches."""
     csv: Path | None = None
     report: Path | None = None
+    command: str = ""
+    """How the report says that it was made."""
 
 
 def evaluate(
@@ -85,15 +88,20 @@ def evaluate(
     if outputs.csv:
         write_bytes(outputs.csv, to_csv(evaluation).encode())
     if outputs.report:
-        write_bytes(outputs.report, render_report(evaluation, _cases(evaluation, pairs, method, device)).encode())
+        drew = [chosen] if predictions is None else []
+        _write_report(outputs, [evaluation], pairs, [method], drew, device, config.offline)
     return evaluation
 
 
-def compare(config: EvalConfig, runs: Sequence[str], watch: Watch) -> list[Evaluation]:
-    """Score several weights on the same pairs, in the order given. Raises like `evaluate`."""
+def compare(config: EvalConfig, runs: Sequence[str], outputs: Outputs, watch: Watch) -> list[Evaluation]:
+    """Score several weights on the same pairs, in the order given; of `outputs` only the report is written.
+
+    Raises like `evaluate`.
+    """
     root, device = find_data(config.data), resolve_device(config.device)
     pairs, _ = _split(find_pairs(root), config.split)
     methods = [network(run, config.style, device, config.offline) for run in runs]
+    _check(outputs)
     metrics = load_metrics(config.backbones, device)
     evaluations = []
     for number, (run, name, method) in enumerate(zip(runs, names_of_weights(runs), methods, strict=True)):
@@ -101,6 +109,8 @@ def compare(config: EvalConfig, runs: Sequence[str], watch: Watch) -> list[Evalu
         scores = _run(pairs, method, metrics, device, config.batch_size, None, part)
         seen = _seen(run, config)
         evaluations.append(Evaluation(name, root.resolve().name, config.split, scores, metrics.missing, seen))
+    if outputs.report:
+        _write_report(outputs, evaluations, pairs, methods, runs, device, config.offline)
     return evaluations
 
 
@@ -163,9 +173,20 @@ def _run(
     return tuple(scores)
 
 
-def _cases(evaluation: Evaluation, pairs: Sequence[Pair], method: Method, device: torch.device) -> list[Case]:
-    """The best, the median and the worst sketch. They are drawn again: only now is it known which they are."""
-    return [
-        Case(title, evaluation.scores[place], pairs[place], draw_one(pairs[place], method, device))
-        for title, place in evaluation.examples().items()
+def _write_report(
+    outputs: Outputs,
+    evaluations: Sequence[Evaluation],
+    pairs: Sequence[Pair],
+    methods: Sequence[Method],
+    weights: Sequence[str],
+    device: torch.device,
+    offline: bool,
+) -> None:
+    """With the best, median and worst pair of the first method, drawn again: only now is it known which they are."""
+    cases = [
+        Case(title, place, pairs[place], [draw_one(pairs[place], method, device) for method in methods])
+        for title, place in evaluations[0].examples().items()
     ]
+    made = provenance(outputs.command, weights, device, offline)
+    if outputs.report:
+        write_bytes(outputs.report, render_report(evaluations, cases, made).encode())

@@ -1,4 +1,4 @@
-"""One self-contained HTML page about an evaluation: table, charts, the best, median and worst sketch."""
+"""One self-contained HTML page about one or several methods: table, charts, the best, median and worst sketch."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from string import Template
 
 from PIL import Image
 
-from most_sketch import __version__
 from most_sketch.evaluation.charts import Bar, bar_chart, strip_chart
 from most_sketch.evaluation.columns import COLUMNS, show
+from most_sketch.evaluation.provenance import Provenance
 from most_sketch.evaluation.published import TABLE_I
-from most_sketch.evaluation.results import Evaluation, PairScore
+from most_sketch.evaluation.results import Evaluation
 from most_sketch.evaluation.table import notes
 from most_sketch.pairs.pairs import Pair
 from most_sketch.photo.images import read_image
@@ -24,45 +24,59 @@ from most_sketch.photo.images import read_image
 
 @dataclass(frozen=True)
 class Case:
-    """A pair to be shown, with what was drawn of it."""
+    """A pair to be shown, with what each method drew of it."""
 
     title: str
-    score: PairScore
+    place: int
+    """In the scores of every evaluation."""
     pair: Pair
-    sketch: Image.Image
+    sketches: Sequence[Image.Image]
 
 
-def render_report(evaluation: Evaluation, cases: Sequence[Case]) -> str:
-    """The whole page as text; it loads nothing from anywhere."""
+def render_report(evaluations: Sequence[Evaluation], cases: Sequence[Case], made: Provenance) -> str:
+    """The whole page, on one or several methods that were scored on the same pairs, as text; it loads nothing."""
     template = Template(files("most_sketch.evaluation").joinpath("report.html").read_text(encoding="utf-8"))
-    count, databases = len(evaluation.scores), evaluation.databases
-    sizes = sorted({score.size for score in evaluation.scores})
+    first = evaluations[0]
+    count = len(first.scores)
+    sizes = sorted({score.size for score in first.scores})
+    lines = dict.fromkeys(line for evaluation in evaluations for line in notes(evaluation))
     return template.substitute(
-        method=escape(evaluation.method),
+        method=escape(", ".join(evaluation.method for evaluation in evaluations)),
         subtitle=escape(
-            f"{count} {'pair' if count == 1 else 'pairs'} of {evaluation.data} "
-            f"({evaluation.split}: {', '.join(databases)}), scored at "
+            f"{count} {'pair' if count == 1 else 'pairs'} of {first.data} "
+            f"({first.split}: {', '.join(first.databases)}), scored at "
             f"{', '.join(f'{width} x {height}' for width, height in sizes[:3])}{' …' if len(sizes) > 3 else ''} "
             "in 8-bit grey, nothing padded, resized or smoothed"
         ),
-        figures=_figures(evaluation),
+        figures=_figures(first) if len(evaluations) == 1 else "",
         headings="".join(f'<th scope="col">{escape(column.heading)}</th>' for column in COLUMNS),
-        own_rows=_own_rows(evaluation),
-        published_title=escape(f"Published, {evaluation.published_set} test pairs (Table I of the paper)"),
+        own_rows="".join(map(_own_rows, evaluations)),
+        published_title=escape(f"Published, {first.published_set} test pairs (Table I of the paper)"),
         span=len(COLUMNS) + 2,
-        published_rows=_published_rows(evaluation),
-        notes="".join(f"<p>{escape(line)}</p>" for line in notes(evaluation)),
-        bars=_bars(evaluation),
-        judge=escape(evaluation.judge.title),
-        cases="".join(_case(case, evaluation) for case in cases),
-        strips=_strips(evaluation),
-        version=escape(__version__),
+        published_rows=_published_rows(first),
+        notes="".join(f"<p>{escape(line)}</p>" for line in lines),
+        bars=_bars(evaluations),
+        judge=escape(f"By {first.judge.title}{f' of {first.method}' if len(evaluations) > 1 else ''}"),
+        cases="".join(_case(case, evaluations) for case in cases),
+        strips=_strips(evaluations),
+        made="".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in _making(made)),
     )
+
+
+def _making(made: Provenance) -> list[tuple[str, str]]:
+    return [
+        ("Date", made.date),
+        ("Command", made.command),
+        ("Device", made.device),
+        *((f"SHA-256 of {name}", checksum) for name, checksum in made.weights),
+        ("Versions", ", ".join(f"{name} {version}" for name, version in made.versions)),
+    ]
 
 
 def _figures(evaluation: Evaluation) -> str:
     return "".join(
-        f"<div><dt>{escape(column.heading)}</dt><dd>{show(evaluation.mean(column.key))}</dd></div>"
+        f"<div><dt>{escape(column.heading)}</dt><dd>{show(evaluation.mean(column.key))}"
+        f"{_spread(evaluation.spread(column.key))}</dd></div>"
         for column in evaluation.measured
     )
 
@@ -74,7 +88,10 @@ def _own_rows(evaluation: Evaluation) -> str:
     rows = []
     for database in databases:
         label, kind = (evaluation.method, "overall") if database is None else (database, "part")
-        cells = "".join(_cell(evaluation.mean(column.key, database), "n/a") for column in COLUMNS)
+        cells = "".join(
+            _cell(evaluation.mean(column.key, database), "n/a", evaluation.spread(column.key, database))
+            for column in COLUMNS
+        )
         count = len(evaluation.of(database))
         rows.append(f'<tr class="{kind}"><th scope="row">{escape(label)}</th><td>{count}</td>{cells}</tr>')
     return "".join(rows)
@@ -88,34 +105,43 @@ def _published_rows(evaluation: Evaluation) -> str:
     return "".join(rows)
 
 
-def _cell(value: float | None, absent: str) -> str:
-    return f'<td class="absent">{absent}</td>' if value is None else f"<td>{show(value)}</td>"
+def _cell(value: float | None, absent: str, spread: float | None = None) -> str:
+    return f'<td class="absent">{absent}</td>' if value is None else f"<td>{show(value)}{_spread(spread)}</td>"
 
 
-def _bars(evaluation: Evaluation) -> str:
+def _spread(spread: float | None) -> str:
+    return "" if spread is None else f' <span class="spread">± {spread:.3f}</span>'
+
+
+def _bars(evaluations: Sequence[Evaluation]) -> str:
     """A chart for each column that both we and the paper have."""
     charts = []
-    for column in evaluation.measured:
-        mean = evaluation.mean(column.key)
+    for column in evaluations[0].measured:
+        own = [
+            Bar(evaluation.method, mean, own=True)
+            for evaluation in evaluations
+            if (mean := evaluation.mean(column.key)) is not None
+        ]
         published = [
             Bar(row.method, value, own=False)
-            for row in TABLE_I[evaluation.published_set]
+            for row in TABLE_I[evaluations[0].published_set]
             if (value := row.by_key.get(column.key)) is not None
         ]
-        if mean is not None and published:
-            bars = [Bar(evaluation.method, mean, own=True), *published]
-            chart = bar_chart(f"{column.title} of all methods", bars, column.higher_is_better)
+        if published:
+            chart = bar_chart(f"{column.title} of all methods", [*own, *published], column.higher_is_better)
             charts.append(_figure(column.heading, chart))
     return "".join(charts)
 
 
-def _strips(evaluation: Evaluation) -> str:
-    charts = []
-    for column in evaluation.measured:
-        groups = [
-            (database, [score.values[column.key] for score in evaluation.of(database)])
-            for database in evaluation.databases
-        ]
+def _strips(evaluations: Sequence[Evaluation]) -> str:
+    """Every pair: by its database, or by who drew it where several did."""
+    first, charts = evaluations[0], []
+    for column in first.measured:
+        if len(evaluations) > 1:
+            parts = [(evaluation.method, evaluation.scores) for evaluation in evaluations]
+        else:
+            parts = [(database, tuple(first.of(database))) for database in first.databases]
+        groups = [(label, [score.values[column.key] for score in scores]) for label, scores in parts]
         charts.append(_figure(column.heading, strip_chart(f"{column.title} of every pair", groups)))
     return "".join(charts)
 
@@ -124,22 +150,32 @@ def _figure(caption: str, chart: str) -> str:
     return f"<figure><figcaption>{escape(caption)}</figcaption>{chart}</figure>"
 
 
-def _case(case: Case, evaluation: Evaluation) -> str:
-    pictures = (
+def _case(case: Case, evaluations: Sequence[Evaluation]) -> str:
+    several = len(evaluations) > 1
+    drawn = [evaluation.method if several else "drawn" for evaluation in evaluations]
+    pictures = [
         ("photo", read_image(case.pair.photo)),
         ("artist", read_image(case.pair.sketch)),
-        ("drawn", case.sketch),
-    )
+        *zip(drawn, case.sketches, strict=True),
+    ]
     shown = "".join(
-        f'<figure><img src="{_inline(picture)}" width="{picture.width}" height="{picture.height}" '
-        f'alt="{label}: {escape(case.score.name)}"><figcaption>{label}</figcaption></figure>'
+        # A box that is ticked while the picture is large: no script is needed, and the keyboard reaches it.
+        f'<figure><label><input type="checkbox" aria-label="Enlarge {escape(label)}"><img src="{_inline(picture)}" '
+        f'width="{picture.width}" height="{picture.height}" alt="{escape(f"{label}: {case.pair.name}")}"></label>'
+        f"<figcaption>{escape(label)}</figcaption></figure>"
         for label, picture in pictures
     )
-    values = " · ".join(f"{column.title} {show(case.score.values[column.key])}" for column in evaluation.measured)
-    return (
-        f'<article><h3>{case.title} <span>{escape(case.pair.name)}</span></h3><div class="trio">{shown}</div>'
-        f"<p>{escape(values)}</p></article>"
+    scores = "".join(
+        f"<p>{escape(f'{evaluation.method}: ' if several else '')}{escape(_values(evaluation, case.place))}</p>"
+        for evaluation in evaluations
     )
+    title = f"<h3>{escape(case.title)} <span>{escape(case.pair.name)}</span></h3>"
+    return f'<article>{title}<div class="pictures">{shown}</div>{scores}</article>'
+
+
+def _values(evaluation: Evaluation, place: int) -> str:
+    values = evaluation.scores[place].values
+    return " · ".join(f"{column.title} {show(values[column.key])}" for column in evaluation.measured)
 
 
 def _inline(picture: Image.Image) -> str:

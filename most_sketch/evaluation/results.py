@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
-from statistics import fmean
+from statistics import fmean, stdev
 from typing import Any
 
 from most_sketch.evaluation.columns import COLUMNS, Column
@@ -65,6 +65,13 @@ class Evaluation:
         if key in self.missing:
             return None
         return fmean(score.values[key] for score in self.of(database))
+
+    def spread(self, key: str, database: str | None = None) -> float | None:
+        """The standard deviation over the same images; None where there are not two numbers."""
+        scores = self.of(database)
+        if key in self.missing or len(scores) < 2:
+            return None
+        return stdev(score.values[key] for score in scores)
 
     @property
     def judge(self) -> Column:

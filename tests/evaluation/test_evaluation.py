@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import socket
 import subprocess
@@ -166,7 +167,13 @@ def test_compare_prints_the_runs_beside_the_published_ablation(run_eval: Eval, p
     first, second = json.loads(run_eval("--data", pairs, "--compare", weights, other, "--json"))
     assert (first["method"], second["method"]) == ("run", "other")
     assert first["overall"] == json.loads(run_eval("--data", pairs, "--weights", weights, "--json"))["overall"]
-    table = run_eval("--data", pairs, "--compare", weights, other)
+    report = weights.parent / "report.html"
+    table = run_eval("--data", pairs, "--compare", weights, other, "--report", report)
+    page = report.read_text(encoding="utf-8")
+    assert "<h1>run, other</h1>" in page
+    assert all(
+        hashlib.sha256(file.read_bytes()).hexdigest() in page for file in (weights / "weights.safetensors", other)
+    )
     ssim = next(line.split() for line in table.splitlines() if line.strip().startswith("SSIM"))
     own = [f"{scores['overall']['ssim']:.4f}" for scores in (first, second)]
     assert ssim == ["SSIM", "↑", *own, "0.4983", "0.5431", "0.5433"]

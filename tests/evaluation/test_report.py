@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from drawn_pairs import write_pairs
 from PIL import Image
 
 from most_sketch.evaluation.charts import Bar, bar_chart, strip_chart
+from most_sketch.evaluation.provenance import Provenance, provenance
 from most_sketch.evaluation.report import Case, render_report
 from most_sketch.evaluation.results import Evaluation, PairScore
 from most_sketch.evaluation.table import notes
 from most_sketch.pairs.pairs import find_pairs
 
 MISSING = {"lpips_alex": "needs torchvision's AlexNet", "lpips_vgg": "needs torchvision's VGG-16"}
-VOID = {"meta", "img", "rect", "circle", "line"}
+VOID = {"meta", "img", "rect", "circle", "line", "input"}
+MADE = Provenance(
+    "2026-01-02 03:04 UTC", "most-sketch eval --data cufs", "cpu", (("most-net", "0a1b"),), (("torch", "2"),)
+)
 
 
 class Page(HTMLParser):
@@ -66,15 +73,14 @@ def evaluation(method: str = "our method", count: int = 5) -> Evaluation:
 @pytest.fixture
 def cases(tmp_path: Path) -> list[Case]:
     pairs = find_pairs(write_pairs(tmp_path / "set", ["0", "1", "2"], (64, 80)))
-    scores = evaluation().scores
     return [
-        Case(title, scores[place], pairs[place], Image.new("L", (64, 80), 40 * place))
+        Case(title, place, pairs[place], [Image.new("L", (64, 80), 40 * place)])
         for place, title in enumerate(("Best", "Median", "Worst"))
     ]
 
 
 def test_the_page_has_table_charts_and_examples(cases: list[Case]) -> None:
-    page = render_report(evaluation(), cases)
+    page = render_report([evaluation()], cases, MADE)
     parsed = Page(page)
     assert parsed.count("img") == 9
     # Bars for the three columns that the paper has too, and a distribution for each of our four.
@@ -87,8 +93,48 @@ def test_the_page_has_table_charts_and_examples(cases: list[Case]) -> None:
     assert "$" not in page
 
 
+def test_the_page_says_how_it_was_made(cases: list[Case]) -> None:
+    page = render_report([evaluation()], cases, MADE)
+    for fact in (MADE.date, MADE.command, "SHA-256 of most-net", "0a1b", "torch 2"):
+        assert f">{fact}<" in page
+
+
+def test_the_making_of_scores_is_looked_up(tiny_weights: Path) -> None:
+    made = provenance("most-sketch eval", [tiny_weights], torch.device("cpu"), offline=True)
+    assert made.weights == ((str(tiny_weights), hashlib.sha256(tiny_weights.read_bytes()).hexdigest()),)
+    assert dict(made.versions)["torch"] == version("torch")
+
+
+def test_means_have_their_spread_beside_them(cases: list[Case]) -> None:
+    wanted = np.std([0.70, 0.71, 0.72, 0.73, 0.74], ddof=1)
+    assert evaluation().spread("fsim") == pytest.approx(wanted)
+    assert f'0.7200 <span class="spread">± {wanted:.3f}</span>' in render_report([evaluation()], cases, MADE)
+    assert evaluation().spread("lpips_vgg") is None
+    assert evaluation(count=1).spread("fsim") is None
+
+
+def test_every_picture_is_enlarged_by_a_box_that_a_keyboard_reaches(cases: list[Case]) -> None:
+    page = render_report([evaluation()], cases, MADE)
+    boxes = [attributes for tag, attributes in Page(page).tags if tag == "input"]
+    assert [box["aria-label"] for box in boxes] == ["Enlarge photo", "Enlarge artist", "Enlarge drawn"] * 3
+    assert "input:checked + img" in page
+    assert page.count('<input type="checkbox"') == len(re.findall(r'"><img [^>]*></label>', page)) == 9
+
+
+def test_several_methods_stand_beside_each_other(cases: list[Case]) -> None:
+    both = [evaluation("one"), evaluation("other")]
+    cases = [replace(case, sketches=[*case.sketches, Image.new("L", (64, 80))]) for case in cases]
+    page = render_report(both, cases, MADE)
+    assert Page(page).count("img") == 3 * 4
+    assert "<h1>one, other</h1>" in page
+    assert re.findall(r'<tr class="overall"><th scope="row">(\w+)<', page) == ["one", "other"]
+    assert page.count('<rect class="own"') == 2 * 3
+    assert Page(page).count("circle") == 4 * 2 * 5
+    assert "By LPIPS SqueezeNet of one." in page
+
+
 def test_the_page_loads_nothing_from_anywhere(cases: list[Case]) -> None:
-    page = render_report(evaluation(), cases)
+    page = render_report([evaluation()], cases, MADE)
     for tag, attributes in Page(page).tags:
         assert tag not in {"script", "link", "iframe", "object"}
         for name in ("src", "href"):
@@ -98,15 +144,17 @@ def test_the_page_loads_nothing_from_anywhere(cases: list[Case]) -> None:
 
 def test_pictures_in_the_page_are_the_pictures_themselves(cases: list[Case]) -> None:
     sources = [
-        attributes["src"] or "" for tag, attributes in Page(render_report(evaluation(), cases)).tags if tag == "img"
+        attributes["src"] or ""
+        for tag, attributes in Page(render_report([evaluation()], cases, MADE)).tags
+        if tag == "img"
     ]
     shown = [Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2]))) for source in sources]
     assert np.array_equal(shown[0], Image.open(cases[0].pair.photo))
-    assert np.array_equal(shown[5], cases[1].sketch)
+    assert np.array_equal(shown[5], cases[1].sketches[0])
 
 
 def test_names_cannot_break_the_page(cases: list[Case]) -> None:
-    page = render_report(evaluation("<script>alert('x')</script> & $method"), cases)
+    page = render_report([evaluation("<script>alert('x')</script> & $method")], cases, MADE)
     assert "script" not in {tag for tag, _ in Page(page).tags}
     assert "&lt;script&gt;" in page
     assert "&amp; $method" in page
