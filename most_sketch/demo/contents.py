@@ -19,6 +19,7 @@ VIEWS: MappingProxyType[str, Layout] = MappingProxyType(
 )
 """What can be looked at, and the layout of the command line that is downloaded then."""
 
+EXAMPLE = "Example"
 START = markup.message("This is an example. Add a photo to draw yours.", "status")
 PAPER = "https://arxiv.org/abs/2202.03596"
 
@@ -46,10 +47,14 @@ def code_address() -> str | None:
     return dict(address.split(", ", 1) for address in addresses).get("Source")
 
 
-def result(drawing: Drawing, styles: Sequence[str], style: int, view: str) -> str:
+def result(drawing: Drawing, styles: Sequence[str], style: int, view: str, caption: str = "") -> str:
     """The large picture, as it is looked at in this view of `VIEWS`."""
-    photo = "Photo of the face" if not drawing.whole else "Photo"
-    sketch = f"Sketch in the style {styles[style]}"
+    return markup.pane(_looked_at(drawing, styles[style], style, view), caption)
+
+
+def _looked_at(drawing: Drawing, name: str, style: int, view: str) -> str:
+    photo = "Photo" if drawing.whole else "Photo of the face"
+    sketch = f"Sketch in the style {name}"
     crop = drawing.crops[drawing.face].image
     if view == "Compare":
         return markup.comparison(crop, drawing.picture(style), photo, sketch)

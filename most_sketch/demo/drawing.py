@@ -17,6 +17,9 @@ from most_sketch.photo.faces import face_notice
 from most_sketch.photo.frame import on_paper, side_by_side
 from most_sketch.photo.images import encode_image, read_image
 
+DRAW_WHOLE = "Draw the whole picture"
+"""What the page calls the remedy where no face is found."""
+
 
 @dataclass(frozen=True, eq=False)
 class Drawing:
@@ -73,7 +76,7 @@ def draw_photo(sketcher: Sketcher, path: Path, whole: bool = False) -> Drawing:
         photo = read_image(path)
         crops = [sketcher.fit(photo)] if whole else sketcher.crops(photo, None)
     except FaceError as error:
-        raise FaceError(f"{path.name}: no face found; a portrait that fills the picture can be drawn whole") from error
+        raise FaceError(f"{path.name}: no face found; a portrait can be drawn as it is: {DRAW_WHOLE}") from error
     except MostSketchError as error:
         raise type(error)(f"{path.name}: {str(error).removeprefix(f'{path}: ')}") from error
     areas = [crop.face.area if crop.face else 0.0 for crop in crops]

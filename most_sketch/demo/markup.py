@@ -41,17 +41,23 @@ def message(text: str, kind: Literal["status", "notice", "error"]) -> str:
 
 
 def picture(image: Image.Image, alt: str) -> str:
-    return f'<figure class="pane">{_img(image, alt, SHOWN)}</figure>'
+    """A picture as large as there is room."""
+    return _img(image, alt, SHOWN)
 
 
 def comparison(photo: Image.Image, sketch: Image.Image, photo_alt: str, sketch_alt: str) -> str:
     """A photo and its sketch, of one size, over each other; a slider says how much of the photo is seen."""
     pictures = _img(photo, photo_alt, SHOWN) + _img(sketch, sketch_alt, SHOWN)
     return (
-        f'<figure class="pane"><div class="compare">{pictures}'
-        '<input type="range" min="0" max="100" value="50" aria-label="How much of the photo is seen, in per cent">'
-        "</div></figure>"
+        f'<div class="compare">{pictures}'
+        '<input type="range" min="0" max="100" value="50" aria-label="Share of the photo, in per cent"></div>'
     )
+
+
+def pane(content: str, caption: str) -> str:
+    """The large part of the page, always of one size, with a `caption` in its corner if there is one."""
+    label = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
+    return f'<figure class="pane">{content}{label}</figure>'
 
 
 def choices(title: str, pictures: Sequence[Image.Image], names: Sequence[str], chosen: int) -> str:

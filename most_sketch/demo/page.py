@@ -11,8 +11,8 @@ import gradio as gr
 
 from most_sketch.checkpoints.packaged import examples_folder
 from most_sketch.demo import contents, markup
-from most_sketch.demo.contents import START, VIEWS
-from most_sketch.demo.drawing import Drawing, archive, draw_faces, draw_photo, show_face
+from most_sketch.demo.contents import EXAMPLE, START, VIEWS
+from most_sketch.demo.drawing import DRAW_WHOLE, Drawing, archive, draw_faces, draw_photo, show_face
 from most_sketch.drawing.sketcher import Sketcher
 from most_sketch.errors import FaceError, MostSketchError
 from most_sketch.photo.images import encode_image, write_bytes
@@ -21,7 +21,7 @@ KEPT_SECONDS = 3600
 """The age at which uploads and sketches are removed, if the page is still open."""
 
 DOWNLOAD, DOWNLOAD_ALL = "Download the sketch", "Download all styles"
-DRAW_WHOLE, DRAW_FACE = "Draw the whole picture", "Draw the face"
+DRAW_FACE = "Draw the face"
 
 SCROLL = """() => {
   const seen = document.querySelector('#message [role=alert]')
@@ -54,9 +54,10 @@ def build_page(sketcher: Sketcher, folder: Path, licence: str | None) -> gr.Bloc
                     placeholder=f"# Drop a photo here, or touch to choose one\n{contents.accepted()}",
                 )
                 message = gr.HTML(START, elem_id="message")
+                whole = gr.Button(DRAW_WHOLE, elem_id="whole", size="sm", interactive=False)
             with gr.Column(elem_id="sketch-side"):
                 result = gr.HTML(
-                    contents.result(example, names, 0, "Sketch"), js_on_load=markup.COMPARE, elem_id="result"
+                    contents.result(example, names, 0, "Sketch", EXAMPLE), js_on_load=markup.COMPARE, elem_id="result"
                 )
                 view = gr.Radio(list(VIEWS), value="Sketch", label="Show", show_label=False, elem_id="view")
                 with gr.Row(elem_id="downloads"):
@@ -71,7 +72,6 @@ def build_page(sketcher: Sketcher, folder: Path, licence: str | None) -> gr.Bloc
                 faces = gr.HTML(js_on_load=markup.CHOOSE, elem_id="faces", visible=False)
                 all_faces = gr.Button("Draw all faces", elem_id="all-faces", size="sm", visible=False)
             with gr.Column(elem_id="more"):
-                whole = gr.Button(DRAW_WHOLE, elem_id="whole", size="sm", interactive=False)
                 gr.Examples([str(path) for path in examples], photo, label="Or try one of these", elem_id="examples")
         gr.Markdown(contents.about(licence), elem_id="about")
 
@@ -87,7 +87,7 @@ def build_page(sketcher: Sketcher, folder: Path, licence: str | None) -> gr.Bloc
             updates: Updates = {
                 drawing: drawn,
                 style: index,
-                result: contents.result(shown, names, index, seen),
+                result: contents.result(shown, names, index, seen, "" if drawn else EXAMPLE),
                 styles: contents.style_choices(shown, names, index, "Styles" if drawn else "Styles of the example"),
                 faces: gr.HTML(contents.face_choices(shown, index), visible=len(shown.crops) > 1),
                 all_faces: gr.Button(f"Draw all {len(shown.crops)} faces", visible=bool(shown.undrawn)),

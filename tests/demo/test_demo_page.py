@@ -18,6 +18,7 @@ from most_sketch.photo.images import read_image
 
 pytest.importorskip("gradio", reason="needs most-sketch[demo]")
 webdriver = pytest.importorskip("selenium.webdriver", reason="needs most-sketch[browser]")
+Keys = webdriver.Keys
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs Chromium and its driver")
@@ -26,6 +27,7 @@ FLAGS = (
     "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync --window-size=1280,1000"
 )
+PARTS = ("#photo", "#message", "#result .pane", "#view", "#download", "#styles")
 PATIENCE = 180
 """Seconds that a slow and busy machine may take for one step."""
 
@@ -79,19 +81,47 @@ class Visitor:
         self.until(touched)
 
     def upload(self, photo: Path) -> None:
+        """Add a photo in place of the one that is there."""
         if self.browser.find_elements("css selector", "#photo [aria-label='Remove Image']"):
             self.touch("#photo [aria-label='Remove Image']")
-            self.until(lambda: not self.pictures())
+            self.until(lambda: self.shows_example())
         self.find("#photo input[type=file]").send_keys(str(photo))
 
-    def pictures(self) -> list[str]:
-        """The addresses of photo and sketch in the slider."""
-        images = self.browser.find_elements("css selector", "#sketch img")
-        return [image.get_attribute("src") for image in images]
+    def shows_example(self) -> bool:
+        """Does the page say so, of all sketches on it, and offer no downloads?"""
+        browser = self.browser
+        titles = [browser.find_element("css selector", part).text for part in ("#result figcaption", "#styles h2")]
+        downloads = browser.find_elements("css selector", "#download, #download-all")
+        return titles == ["Example", "Styles of the example"] and not any(button.is_enabled() for button in downloads)
 
-    def new_pictures(self, before: list[str]) -> list[str]:
-        """Photo and sketch once they are others than before."""
-        return list(self.until(lambda: (now := self.pictures()) and len(now) == 2 and now != before and now))
+    def says(self, words: str) -> None:
+        """Wait until the page does."""
+        self.until(lambda: words in self.browser.find_element("css selector", "#message").text)
+
+    def press(self, selector: str, key: str) -> None:
+        """Reach a part with the keyboard alone, and press a key."""
+        from selenium.common import WebDriverException
+
+        def pressed() -> bool:
+            try:
+                part = self.browser.find_element("css selector", selector)
+                self.browser.execute_script("arguments[0].focus()", part)
+                if self.browser.switch_to.active_element != part:
+                    return False
+                webdriver.ActionChains(self.browser).send_keys(key).perform()
+            except WebDriverException:
+                return False
+            return True
+
+        self.until(pressed)
+
+    def place(self, selector: str) -> dict[str, float]:
+        """Where a part is in the window: left, top, right, bottom, width, height."""
+        part = self.find(selector)
+        found: dict[str, float] = self.browser.execute_script(
+            "return arguments[0].getBoundingClientRect().toJSON()", part
+        )
+        return found
 
     def download(self, name: str) -> Image.Image:
         file = self.downloads / name
@@ -122,50 +152,67 @@ def test_a_visit(visitor: Visitor, page: str, sketcher: Sketcher, portrait_file:
     """One long test, since each visit costs a start of the browser."""
     kept = {file for file in Path(os.environ["GRADIO_TEMP_DIR"]).rglob("*") if file.is_file()}
     portrait = read_image(portrait_file)
+    visitor.until(visitor.shows_example)
+    before = [visitor.place(part) for part in PARTS]
 
-    # A portrait is drawn, and the sketch comes as a file.
+    # A portrait is drawn, the sketch comes as a file, and nothing has moved.
     visitor.upload(portrait_file)
-    first = visitor.new_pictures([])
-    assert visitor.download("astronaut.sketch.png").tobytes() == sketcher.sketch(portrait).tobytes()
+    visitor.says("astronaut.jpg, drawn in pencil")
+    assert [visitor.place(part) for part in PARTS] == before
+    assert visitor.download("astronaut.pencil.sketch.png").tobytes() == sketcher.sketch(portrait).tobytes()
 
-    # Another style is chosen by its picture.
-    visitor.touch("#styles [aria-label='Thumbnail 2 of 2']")
-    second = visitor.new_pictures(first)
-    assert second[0] == first[0]
-    assert visitor.download("astronaut.sketch.png").tobytes() == sketcher.sketch(portrait, STYLES[1]).tobytes()
+    # Another style is chosen by its picture, with the keyboard.
+    visitor.press("#styles button[data-index='1']", Keys.ENTER)
+    visitor.says("drawn in ink")
+    assert visitor.find("#styles [aria-pressed=true]").accessible_name == "ink"
+    assert visitor.download("astronaut.ink.sketch.png").tobytes() == sketcher.sketch(portrait, STYLES[1]).tobytes()
 
-    # What is no picture is said.
+    # Photo and sketch under a slider, which arrows move.
+    visitor.touch("#view input[value=Compare]")
+    visitor.press("#result input[type=range]", Keys.ARROW_RIGHT)
+    visitor.until(lambda: "--photo: 51%" in visitor.browser.page_source)
+    visitor.touch("#view input[value=Sketch]")
+
+    # What is no picture is said, and nothing is left of the one before.
     broken = tmp_path / "broken.jpg"
     broken.write_text("This is no picture.")
     visitor.upload(broken)
-    assert visitor.find("#message [role=alert]").text == "broken.jpg: not a picture that can be read"
-    assert not visitor.pictures()
+    assert visitor.find("#message [role=alert]").text == "Not drawn broken.jpg: not a picture that can be read"
+    visitor.until(visitor.shows_example)
 
     # An example is one click away, and the message goes.
     visitor.touch("#examples button")
-    example = visitor.new_pictures([])
-    visitor.until(lambda: not visitor.browser.find_elements("css selector", "#message [role=alert]"))
+    visitor.says("astronaut.jpg, drawn in ink")
+    assert not visitor.browser.find_elements("css selector", "#message [role=alert]")
 
-    # Of two faces the touched one is drawn.
+    # Of two faces the largest is drawn, then another, then both.
     both = Image.new("RGB", (1112, 600), "white")
     for index, name in enumerate(("astronaut.jpg", "grace_hopper.jpg")):
         both.paste(read_image(EXAMPLES / name), (index * 600, 0))
     both.save(tmp_path / "both.png")
     visitor.upload(tmp_path / "both.png")
-    largest = visitor.new_pictures(example)
-    faces = visitor.find("#faces img")
-    visitor.until(lambda: faces.size["height"] > 100)
-    drawn = []
-    for side in (-0.25, 0.25):
-        actions = webdriver.ActionChains(visitor.browser)
-        visitor.browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", faces)
-        actions.move_to_element_with_offset(faces, int(side * faces.size["width"]), 0).click().perform()
-        sketch = (sketcher.crops(both, None)[int(side > 0)],)
-        wanted = sketcher.draw([sketch[0].image], [1])[0].tobytes()
-        visitor.until(lambda wanted=wanted: visitor.download("both.sketch.png").tobytes() == wanted)
-        drawn.append(visitor.pictures())
-    assert drawn[0] != drawn[1]
-    assert largest in drawn
+    visitor.says("both.png, face 2 of 2")
+    visitor.press("#faces button[data-index='0']", Keys.ENTER)
+    visitor.says("both.png, face 1 of 2")
+    wanted = sketcher.draw([sketcher.crops(both, None)[0].image], [1])[0].tobytes()
+    assert visitor.download("both.1.ink.sketch.png").tobytes() == wanted
+    visitor.until(lambda: "2 faces" in visitor.find("#download-all").text)
+
+    # The whole picture, and the face again.
+    visitor.touch("#whole")
+    visitor.until(lambda: visitor.find("#whole").text == "Draw the face")
+    assert visitor.download("both.ink.sketch.png").tobytes() == sketcher.sketch(both, "ink", align=False).tobytes()
+
+    # On a phone the window moves to the sketch.
+    visitor.browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    )
+    visitor.upload(portrait_file)
+    visitor.says("astronaut.jpg, drawn in ink")
+    visitor.until(
+        lambda: visitor.place("#result .pane")["top"] >= 0 and visitor.place("#result .pane")["bottom"] <= 844
+    )
+    assert visitor.browser.execute_script("return document.documentElement.scrollWidth") == 390
 
     # Nothing was asked of any other machine.
     assert {url for url in visitor.requests() if not url.startswith(page)} == set()
