@@ -155,6 +155,11 @@ def test_a_hostile_upload_is_answered_in_the_words_of_the_command_line(client: A
     assert shown["download"]["value"] is None
 
 
+def test_a_file_beyond_the_limit_is_not_taken(page: str) -> None:
+    large = {"files": ("large.jpg", bytes(MAX_UPLOAD_MB * 1024**2 + 1))}
+    assert httpx.post(f"{page}gradio_api/upload", files=large, timeout=60).status_code == 413
+
+
 def test_only_uploads_are_read(page: str, portrait_file: Path) -> None:
     answer = ask(page, {"path": str(portrait_file), "meta": {"_type": "gradio.FileData"}})
     assert "event: error" in answer
