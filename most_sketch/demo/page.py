@@ -96,12 +96,11 @@ def build_page(sketcher: Sketcher, folder: Path, licence: str | None) -> gr.Bloc
                 return updates | {
                     download: gr.DownloadButton(DOWNLOAD, value=None, interactive=False),
                     download_all: gr.DownloadButton(DOWNLOAD_ALL, value=None, interactive=False),
-                    whole: gr.Button(DRAW_WHOLE, interactive=False),
                 }
             layout = VIEWS[seen]
             picture = drawn.picture(index, layout)
             file = keep(drawn.file_name(names[index], layout), encode_image(picture, ".png"))
-            label = f"{DOWNLOAD}, {picture.width} x {picture.height}"
+            label = f"{DOWNLOAD}, {picture.width}\N{NO-BREAK SPACE}x\N{NO-BREAK SPACE}{picture.height}"
             if archived:
                 all_of_it = keep(f"{Path(drawn.name).stem}.sketches.zip", archive(drawn, names, layout))
                 label_all = contents.everything(drawn, len(names))
@@ -112,24 +111,27 @@ def build_page(sketcher: Sketcher, folder: Path, licence: str | None) -> gr.Bloc
                 whole: gr.Button(DRAW_FACE if drawn.whole else DRAW_WHOLE, interactive=True),
             }
 
+        def without_photo(index: int, seen: str) -> Updates:
+            return show(None, index, seen) | {whole: gr.Button(DRAW_WHOLE, interactive=False)}
+
         def answer(draw: Callable[[], Drawing], index: int, seen: str) -> Updates:
             try:
                 return show(draw(), index, seen)
             except MostSketchError as error:
-                refused = show(None, index, seen) | {message: markup.message(str(error), "error")}
+                refused = without_photo(index, seen) | {message: markup.message(str(error), "error")}
                 # A photo without a face may be drawn whole; what is no picture cannot even be shown.
                 without_face = isinstance(error, FaceError)
-                return refused | ({whole: gr.Button(interactive=True)} if without_face else {photo: None})
+                return refused | ({whole: gr.Button(DRAW_WHOLE, interactive=True)} if without_face else {photo: None})
 
         def on_photo(upload: dict[str, Any] | None, index: int, seen: str, request: gr.Request) -> Updates:
             on_open(request)  # programs draw too, and never open the page
             if not (upload and upload["path"]):
-                return show(None, index, seen)
+                return without_photo(index, seen)
             return answer(lambda: draw_photo(sketcher, Path(upload["path"])), index, seen)
 
         def on_whole(upload: dict[str, Any] | None, drawn: Drawing | None, index: int, seen: str) -> Updates:
             if not (upload and upload["path"]):
-                return show(None, index, seen)
+                return without_photo(index, seen)
             whole_ = not (drawn and drawn.whole)
             return answer(lambda: draw_photo(sketcher, Path(upload["path"]), whole_), index, seen)
 

@@ -168,10 +168,10 @@ def test_a_visit(visitor: Visitor, page: str, sketcher: Sketcher, portrait_file:
     assert visitor.download("astronaut.ink.sketch.png").tobytes() == sketcher.sketch(portrait, STYLES[1]).tobytes()
 
     # Photo and sketch under a slider, which arrows move.
-    visitor.touch("#view input[value=Compare]")
+    visitor.touch("#view label:nth-of-type(2)")
     visitor.press("#result input[type=range]", Keys.ARROW_RIGHT)
     visitor.until(lambda: "--photo: 51%" in visitor.browser.page_source)
-    visitor.touch("#view input[value=Sketch]")
+    visitor.touch("#view label:nth-of-type(1)")
 
     # What is no picture is said, and nothing is left of the one before.
     broken = tmp_path / "broken.jpg"
@@ -179,6 +179,17 @@ def test_a_visit(visitor: Visitor, page: str, sketcher: Sketcher, portrait_file:
     visitor.upload(broken)
     assert visitor.find("#message [role=alert]").text == "Not drawn broken.jpg: not a picture that can be read"
     visitor.until(visitor.shows_example)
+
+    # Without a face: drawn whole by a button, which a look at another style leaves as it is.
+    Image.linear_gradient("L").save(tmp_path / "cartoon.png")
+    visitor.upload(tmp_path / "cartoon.png")
+    visitor.says("cartoon.png: no face found")
+    visitor.touch("#styles button[data-index='0']")
+    visitor.until(lambda: visitor.find("#styles [aria-pressed=true]").accessible_name == "pencil")
+    visitor.touch("#whole")
+    visitor.says("cartoon.png, drawn in pencil")
+    visitor.touch("#styles button[data-index='1']")
+    visitor.says("drawn in ink")
 
     # An example is one click away, and the message goes.
     visitor.touch("#examples button")
