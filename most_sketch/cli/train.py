@@ -13,16 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from most_sketch.cli.train_display import progress
 from most_sketch.errors import InputError
 
 if TYPE_CHECKING:
     from most_sketch.training.runs import RunRecord
-
-PLAIN_EVERY = 50
-"""Steps between lines where no live display can be shown."""
-SHOWN = ("reconstruction", "style", "content", "adversarial", "discriminator", "memory_refinement")
 
 
 def train_command(
@@ -112,7 +108,7 @@ def train_command(
     dtype = resolve_precision(precision, where)
     # Profiled: in float32 on a CPU convolutions take 86% of a step, and those are the same when compiled.
     compiled = (where.type == "cuda" or dtype is torch.bfloat16) if compile_ is None else compile_
-    with process_group(where) as own, _stop_on_signal() as stop, _progress(total, rank() == 0) as report:
+    with process_group(where) as own, _stop_on_signal() as stop, progress(total, rank() == 0) as report:
         execution = Execution(own, dtype, compiled, save_every, validate_every)
         scores = train(run, new, execution, report, lambda: stop.requested)
         if rank() > 0:
@@ -210,29 +206,3 @@ def _stop_on_signal() -> Iterator[_Stop]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-@contextmanager
-def _progress(steps: int, live: bool) -> Iterator[Any]:
-    """A reporter of steps: live on a terminal, a line now and then elsewhere, always on standard error."""
-    console = Console(stderr=True)
-    columns = (
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.description}"),
-    )
-    with Progress(*columns, console=console, disable=not (live and console.is_terminal)) as progress:
-        task = progress.add_task("", total=steps)
-
-        def report(step: int, scores: dict[str, float]) -> None:
-            validation = "validation_l1" in scores
-            shown = scores if validation else {name: scores[name] for name in SHOWN if name in scores}
-            text = "  ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in shown.items())
-            if not validation:
-                progress.update(task, completed=step, description=text)
-            if validation or (not console.is_terminal and step % PLAIN_EVERY == 0):
-                console.print(f"step {step} of {steps}  {text}", highlight=False, soft_wrap=True)
-
-        yield report

@@ -1,0 +1,63 @@
+"""How `most-sketch train` goes, on standard error: a bar with count and time left, and the losses below it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from rich.columns import Columns
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+PLAIN_EVERY = 50
+"""Steps between lines where no live display can be shown."""
+SHOWN = ("reconstruction", "style", "content", "adversarial", "discriminator", "memory_refinement")
+SPEED_PERIOD = 600.0
+"""Seconds over which the speed is taken: within Rich's 30 a slow machine does no two steps, and knows no time left."""
+
+Report = Callable[[int, dict[str, float]], None]
+"""Told after every step, and after every validation, how many steps are done and what came of it."""
+
+
+class _Display(Progress):
+    """One line of progress that fits 80 columns, then the figures in as many lines as they need."""
+
+    figures: tuple[str, ...] = ()
+
+    def get_renderables(self) -> Iterator[RenderableType]:
+        yield from super().get_renderables()
+        yield Columns(self.figures, padding=(0, 2))
+
+
+@contextmanager
+def progress(steps: int, live: bool, console: Console | None = None) -> Iterator[Report]:
+    """A reporter of `steps` steps: live on a terminal, a line now and then elsewhere."""
+    console = console or Console(stderr=True)
+    columns = (
+        BarColumn(bar_width=None),
+        MofNCompleteColumn(),
+        TextColumn("steps"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("left"),
+    )
+    shown_live = live and console.is_terminal
+    with _Display(
+        *columns, console=console, disable=not shown_live, expand=True, speed_estimate_period=SPEED_PERIOD
+    ) as display:
+        task = display.add_task("", total=steps)
+
+        def report(step: int, scores: dict[str, float]) -> None:
+            validation = "validation_l1" in scores
+            texts = _texts(scores if validation else {name: scores[name] for name in SHOWN if name in scores})
+            if not validation:
+                display.figures = texts
+                display.update(task, completed=step)
+            if validation or (not console.is_terminal and step % PLAIN_EVERY == 0):
+                console.print(f"step {step} of {steps}  {'  '.join(texts)}", highlight=False, soft_wrap=True)
+
+        yield report
+
+
+def _texts(scores: Mapping[str, float]) -> tuple[str, ...]:
+    return tuple(f"{name.replace('_', ' ')} {value:.3f}" for name, value in scores.items())
