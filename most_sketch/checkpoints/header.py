@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
+from most_sketch.checkpoints.trained import Trained
 from most_sketch.config import from_dict
 from most_sketch.errors import WeightsError
 from most_sketch.network.config import ModelConfig
@@ -25,6 +26,9 @@ CONFIG_KEY = "most_sketch_model"
 
 HOLD_OUT = "hold_out"
 """What may be beside that: which pairs the training held out, `TrainConfig.hold_out`."""
+
+TRAINED = "trained"
+"""And what it was trained on, `Trained`."""
 
 MAX_FILE = 1 << 31
 """Bytes of the largest file that is read or downloaded; the paper's network in float32 has 60 million."""
@@ -43,6 +47,8 @@ class Header:
     config: ModelConfig
     hold_out: int | None
     """Every n-th pair of each database was held out of the training, 0: none was; None if that is not known."""
+    trained: Trained | None
+    """The photos that it was trained on, None if that is not known."""
     shapes: dict[str, tuple[int, ...]]
     dtypes: frozenset[str]
     size: int
@@ -113,7 +119,7 @@ def _shape(tensor: dict[str, Any], body: int) -> tuple[int, ...]:
     return tuple(shape)
 
 
-def _config(path: Path, metadata: Any) -> tuple[ModelConfig, int | None]:
+def _config(path: Path, metadata: Any) -> tuple[ModelConfig, int | None, Trained | None]:
     text = metadata.get(CONFIG_KEY) if isinstance(metadata, dict) else None
     if not isinstance(text, str):
         raise WeightsError(f"{path}: not weights of most-sketch (no {CONFIG_KEY} in its metadata)")
@@ -123,7 +129,8 @@ def _config(path: Path, metadata: Any) -> tuple[ModelConfig, int | None]:
         # Not `isinstance`: true is an int as well.
         if hold_out is not None and (type(hold_out) is not int or hold_out < 0):
             raise ValueError(f"{HOLD_OUT} is no number from 0 up")
-        return from_dict(ModelConfig, values), hold_out
+        trained = Trained.parse(values.pop(TRAINED)) if TRAINED in values else None
+        return from_dict(ModelConfig, values), hold_out, trained
     except (ValueError, RecursionError, WeightsError) as error:
         raise WeightsError(f"{path}: {CONFIG_KEY} in its metadata cannot be used ({_brief(error)})") from error
 

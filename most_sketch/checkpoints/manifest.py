@@ -12,8 +12,10 @@ import json
 import sys
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from most_sketch.checkpoints.packaged import weights_folder
+from most_sketch.checkpoints.trained import Trained
 from most_sketch.errors import WeightsError
 
 MANIFEST = "manifest.json"
@@ -37,6 +39,13 @@ class Entry:
     revision: str
     styles: dict[str, str] = field(default_factory=dict)
     """What each style looks like, in a few words."""
+    trained: dict[str, Any] | None = None
+    """What they were trained on, as `Trained.to_dict` has it, of files that do not say so themselves."""
+
+    @property
+    def trained_on(self) -> Trained | None:
+        """The photos that they were trained on, None if that is not known."""
+        return Trained.parse(self.trained) if self.trained else None
 
 
 def read_manifest() -> dict[str, Entry]:

@@ -11,10 +11,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from most_sketch.checkpoints.header import CONFIG_KEY, HOLD_OUT, open_weights, read_header
+from most_sketch.checkpoints.header import CONFIG_KEY, HOLD_OUT, TRAINED, open_weights, read_header
 from most_sketch.checkpoints.hub import HUB_FILE, Address, Hub
 from most_sketch.checkpoints.manifest import Entry, check, read_manifest
 from most_sketch.checkpoints.packaged import weights_folder
+from most_sketch.checkpoints.trained import Trained
 from most_sketch.config import to_dict
 from most_sketch.errors import WeightsError
 from most_sketch.network.build import AnyGenerator, build_generator
@@ -37,11 +38,12 @@ def save_weights(
     dtype: torch.dtype = torch.float32,
     hold_out: int | None = None,
     sketch_encoder: Encoder | None = None,
+    trained: Trained | None = None,
 ) -> None:
     """Write a generator, its config in the metadata, atomically. The memory stays float32 whatever the dtype.
 
-    `hold_out` is that of its training, where it was trained. With the `sketch_encoder`, which drawing does not need,
-    the weights can be trained on with, and their memory can be written.
+    `hold_out` is that of its training, where it was trained, and `trained` the photos that it was trained on. With the
+    `sketch_encoder`, which drawing does not need, the weights can be trained on with, and their memory can be written.
     """
     state = generator.state_dict()
     if sketch_encoder is not None:
@@ -54,6 +56,8 @@ def save_weights(
     values = to_dict(generator.config)
     if hold_out is not None:
         values[HOLD_OUT] = hold_out
+    if trained is not None:
+        values[TRAINED] = trained.to_dict()
     # In one entry: the library writes several in a random order, and equal weights are to be equal files.
     metadata = {CONFIG_KEY: json.dumps(values)}
     with atomic_write(path) as file:
@@ -134,6 +138,13 @@ def _set_to_mean(networks: Sequence[nn.Module]) -> None:
 def held_out(name_or_path: str | Path, *, offline: bool = False) -> int | None:
     """The `TrainConfig.hold_out` that weights were trained with, None if they do not say. Raises `WeightsError`."""
     return read_header(find_weights(name_or_path, Hub(offline=offline))).hold_out
+
+
+def trained_on(name_or_path: str | Path, *, offline: bool = False) -> Trained | None:
+    """The photos that weights were trained on, None if neither they nor the manifest say. Raises `WeightsError`."""
+    said = read_header(find_weights(name_or_path, Hub(offline=offline))).trained
+    entry = read_manifest().get(str(name_or_path))
+    return said or (entry.trained_on if entry else None)
 
 
 def find_weights(name_or_path: str | Path, hub: Hub | None = None) -> Path:

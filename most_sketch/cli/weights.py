@@ -42,7 +42,7 @@ def info_command(name: Name, as_json: AsJson = False) -> None:
     from most_sketch.checkpoints.header import read_header
     from most_sketch.checkpoints.hub import Hub
     from most_sketch.checkpoints.manifest import checksum, read_manifest
-    from most_sketch.checkpoints.weights import find_weights
+    from most_sketch.checkpoints.weights import find_weights, trained_on
     from most_sketch.config import to_dict
 
     path = find_weights(name, Hub(offline=True))
@@ -53,6 +53,9 @@ def info_command(name: Name, as_json: AsJson = False) -> None:
     facts |= {"styles": header.config.styles, "parameters": header.parameters, "types": sorted(header.dtypes)}
     if header.hold_out is not None:
         facts["hold_out"] = header.hold_out
+    facts.pop("trained", None)
+    if (trained := trained_on(name, offline=True)) is not None:
+        facts["trained_photos"] = len(trained.photos)
     if as_json:
         typer.echo(json.dumps(facts | {"config": to_dict(header.config)}))
         return
@@ -71,7 +74,8 @@ def average_command(
     """The mean of weights of one training at different times: smoother than each."""
     from torch import float16
 
-    from most_sketch.checkpoints.weights import average_weights, held_out, save_weights
+    from most_sketch.checkpoints.trained import joined
+    from most_sketch.checkpoints.weights import average_weights, held_out, save_weights, trained_on
 
     if len(names) < 2:
         raise WeightsError("one file has no mean; name two or more")
@@ -84,7 +88,8 @@ def average_command(
         (together,) = parts
     else:
         together = None if None in parts and 0 not in parts else 0
-    save_weights(output, generator, float16, together, sketch_encoder)
+    trained = joined([trained_on(name) for name in dict.fromkeys(names)])
+    save_weights(output, generator, float16, together, sketch_encoder, trained)
     typer.echo(output)
 
 

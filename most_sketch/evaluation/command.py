@@ -10,7 +10,8 @@ from pathlib import Path
 
 import torch
 
-from most_sketch.checkpoints.weights import BENCHMARK_WEIGHTS, held_out
+from most_sketch.checkpoints.trained import fingerprint
+from most_sketch.checkpoints.weights import BENCHMARK_WEIGHTS, trained_on
 from most_sketch.device import resolve_device
 from most_sketch.errors import InputError
 from most_sketch.evaluation.baselines import Method
@@ -83,8 +84,8 @@ def evaluate(
     _check(outputs)
     metrics = load_metrics(config.backbones, device)
     scores = _run(pairs, method, metrics, device, config.batch_size, outputs.save, watch)
-    seen = predictions is None and _seen(chosen, config)
-    evaluation = Evaluation(name, root.resolve().name, config.split, scores, metrics.missing, seen)
+    seen = _seen(chosen, pairs, config.offline) if predictions is None else (0, True)
+    evaluation = Evaluation(name, root.resolve().name, config.split, scores, metrics.missing, *seen)
     if outputs.csv:
         write_bytes(outputs.csv, to_csv(evaluation).encode())
     if outputs.report:
@@ -107,16 +108,19 @@ def compare(config: EvalConfig, runs: Sequence[str], outputs: Outputs, watch: Wa
     for number, (run, name, method) in enumerate(zip(runs, names_of_weights(runs), methods, strict=True)):
         part = partial(_watch_part, watch, number, len(runs))
         scores = _run(pairs, method, metrics, device, config.batch_size, None, part)
-        seen = _seen(run, config)
-        evaluations.append(Evaluation(name, root.resolve().name, config.split, scores, metrics.missing, seen))
+        seen = _seen(run, pairs, config.offline)
+        evaluations.append(Evaluation(name, root.resolve().name, config.split, scores, metrics.missing, *seen))
     if outputs.report:
         _write_report(outputs, evaluations, pairs, methods, runs, device, config.offline)
     return evaluations
 
 
-def _seen(weights: str, config: EvalConfig) -> bool:
-    """Are the held-out pairs scored with weights whose training held none out?"""
-    return config.split == "validation" and held_out(weights, offline=config.offline) == 0
+def _seen(weights: str, pairs: Sequence[Pair], offline: bool) -> tuple[int, bool]:
+    """How many pairs the weights say that they were trained on, and whether they say all that they were."""
+    trained = trained_on(weights, offline=offline)
+    if trained is None:
+        return 0, False
+    return sum(fingerprint(pair.photo) in trained.photos for pair in pairs), trained.complete
 
 
 def _watch_part(watch: Watch, number: int, parts: int, done: int, total: int) -> None:

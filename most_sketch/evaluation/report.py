@@ -42,6 +42,7 @@ def render_report(evaluations: Sequence[Evaluation], cases: Sequence[Case], made
     lines = dict.fromkeys(line for evaluation in evaluations for line in notes(evaluation))
     return template.substitute(
         method=escape(", ".join(evaluation.method for evaluation in evaluations)),
+        seen=_seen(evaluations),
         subtitle=escape(
             f"{count} {'pair' if count == 1 else 'pairs'} of {first.data} "
             f"({first.split}: {', '.join(first.databases)}), scored at "
@@ -61,6 +62,16 @@ def render_report(evaluations: Sequence[Evaluation], cases: Sequence[Case], made
         strips=_strips(evaluations),
         made="".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in _making(made)),
     )
+
+
+def _seen(evaluations: Sequence[Evaluation]) -> str:
+    """What stands beside the headline where weights are scored on pairs that they were trained on."""
+    shares = [
+        f"{evaluation.method}: {share}" if len(evaluations) > 1 else share
+        for evaluation in evaluations
+        if (share := evaluation.training_share)
+    ]
+    return f" <small>seen in training: {escape('; '.join(shares))}</small>" if shares else ""
 
 
 def _making(made: Provenance) -> list[tuple[str, str]]:

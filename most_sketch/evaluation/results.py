@@ -39,8 +39,10 @@ class Evaluation:
     scores: tuple[PairScore, ...]
     missing: Mapping[str, str]
     """Key of a column that could not be computed -> how to get it."""
-    seen: bool = False
-    """Were these the held-out pairs, and the weights trained without holding any out?"""
+    seen: int = 0
+    """How many of these pairs the weights were trained on, as far as that is known."""
+    seen_known: bool = True
+    """Is it known of all? Not of weights that do not say what they were trained on, or not all of it."""
 
     @property
     def databases(self) -> list[str]:
@@ -55,6 +57,13 @@ class Evaluation:
     def published_set(self) -> str:
         """Which published figures belong beside these: CUFS or CUFSF."""
         return published_set([self.data, *self.databases])
+
+    @property
+    def training_share(self) -> str:
+        """How many of the pairs were trained on, in words; empty where none was."""
+        if self.seen:
+            return f"{self.seen} of {len(self.scores)}"
+        return "" if self.seen_known else "not known"
 
     def of(self, database: str | None = None) -> list[PairScore]:
         """The pairs of one database, or all."""
@@ -123,7 +132,8 @@ def summary(evaluation: Evaluation) -> dict[str, Any]:
             for database in evaluation.databases
         },
         "missing": dict(evaluation.missing),
-        "seen": evaluation.seen,
+        "seen": bool(evaluation.seen) if evaluation.seen or evaluation.seen_known else None,
+        "seen_pairs": evaluation.seen if evaluation.seen or evaluation.seen_known else None,
         "published": {
             "set": evaluation.published_set,
             "note": evaluation.comparability,

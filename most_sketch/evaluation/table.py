@@ -15,7 +15,9 @@ from most_sketch.evaluation.results import Evaluation
 
 def method_table(evaluation: Evaluation) -> Table:
     """One method, overall and for each database, over the published rows of Table I."""
-    table = Table(box=box.SIMPLE_HEAD, title=f"{evaluation.data} ({evaluation.split})", title_justify="left")
+    share = f", seen in training: {evaluation.training_share}" if evaluation.training_share else ""
+    title = Text(f"{evaluation.data} ({evaluation.split}){share}")
+    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left")
     table.add_column("")
     table.add_column("pairs", justify="right")
     for column in COLUMNS:
@@ -50,6 +52,9 @@ def comparison_table(evaluations: Sequence[Evaluation]) -> Table:
         own = (show(evaluation.mean(column.key)) for evaluation in evaluations)
         printed = ("" if (value := row.by_key.get(column.key)) is None else show(value) for row in TABLE_II)
         table.add_row(column.heading, *own, *printed)
+    shares = [evaluation.training_share for evaluation in evaluations]
+    if any(shares):
+        table.add_row("seen in training", *(share or "none" for share in shares))
     return table
 
 
@@ -57,10 +62,16 @@ def notes(evaluation: Evaluation) -> list[str]:
     """The lines under a table: what is missing and how to get it, and how far to trust the comparison."""
     titles = {column.key: column.title for column in COLUMNS}
     lines = [f"n/a: {titles[key]} {remedy}" for key, remedy in evaluation.missing.items()]
-    if evaluation.seen:
+    method, seen = evaluation.method, evaluation.seen
+    if seen:
+        count = len(evaluation.scores)
         lines.append(
-            f"{evaluation.method} was trained with no pair held out: if on this set, it has seen these pairs, and "
-            "their scores say nothing about other photos."
+            f"{method} was trained on {seen} of these {count} pairs: their scores say nothing about other photos."
+        )
+    if not evaluation.seen_known:
+        what, more = ("all that", "more of ") if seen else ("what", "")
+        lines.append(
+            f"{method} does not say {what} it was trained on: whether it has seen {more}these pairs is not known."
         )
     return [*lines, evaluation.comparability]
 

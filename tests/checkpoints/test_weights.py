@@ -16,9 +16,18 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from most_sketch.checkpoints.header import CONFIG_KEY, MAX_FILE, MAX_HEADER, read_header
-from most_sketch.checkpoints.weights import average_weights, find_weights, load_networks, load_weights, save_weights
+from most_sketch.checkpoints.trained import MOST_PHOTOS, Trained
+from most_sketch.checkpoints.weights import (
+    BENCHMARK_WEIGHTS,
+    average_weights,
+    find_weights,
+    load_networks,
+    load_weights,
+    save_weights,
+    trained_on,
+)
 from most_sketch.config import to_dict
-from most_sketch.errors import WeightsError
+from most_sketch.errors import InputError, WeightsError
 from most_sketch.network.config import ModelConfig
 from most_sketch.network.encoder import Encoder
 from most_sketch.network.generator import Generator
@@ -44,6 +53,51 @@ def test_a_wrong_number_of_held_out_pairs_is_refused(file: Path, value: object) 
     with_metadata(file, {CONFIG_KEY: json.dumps(to_dict(TINY) | {"hold_out": value})})
     with pytest.raises(WeightsError, match="hold_out is no number"):
         load_weights(file)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [],
+        "",
+        {},
+        {"photos": ""},
+        {"photos": [], "complete": True},
+        {"photos": "0" * 11, "complete": True},
+        {"photos": "X" * 12, "complete": True},
+        {"photos": "", "complete": 1},
+        {"photos": "", "complete": True, "names": []},
+    ],
+)
+def test_wrong_fingerprints_of_photos_are_refused(file: Path, value: object) -> None:
+    with_metadata(file, {CONFIG_KEY: json.dumps(to_dict(TINY) | {"trained": value})})
+    with pytest.raises(WeightsError, match="in its metadata cannot be used"):
+        load_weights(file)
+
+
+def test_weights_say_what_they_were_trained_on(tmp_path: Path, file: Path) -> None:
+    photos = [tmp_path / f"{number}.jpg" for number in range(3)]
+    for number, photo in enumerate(photos):
+        photo.write_bytes(bytes([number]))
+    trained = Trained.on(photos)
+    assert len(trained.photos) == 3
+    save_weights(tmp_path / "ours.safetensors", load_weights(file), trained=trained)
+    assert trained_on(tmp_path / "ours.safetensors") == trained
+    assert trained_on(file) is None
+    with pytest.raises(InputError, match=r"nowhere\.jpg: cannot be read"):
+        Trained.on([tmp_path / "nowhere.jpg"])
+
+
+def test_of_more_photos_than_a_header_has_room_for_none_is_named(tmp_path: Path, file: Path) -> None:
+    many = Trained(frozenset(f"{number:012x}" for number in range(MOST_PHOTOS + 1)))
+    save_weights(tmp_path / "many.safetensors", load_weights(file), trained=many)
+    assert trained_on(tmp_path / "many.safetensors") == Trained(frozenset(), complete=False)
+
+
+def test_the_bundled_weights_that_are_scored_by_default_say_what_they_were_trained_on() -> None:
+    trained = trained_on(BENCHMARK_WEIGHTS)
+    assert trained is not None
+    assert (len(trained.photos), trained.complete) == (268, True)
 
 
 def test_a_file_rebuilds_the_network_and_its_drawing(tmp_path: Path) -> None:

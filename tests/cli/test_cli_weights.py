@@ -13,7 +13,8 @@ from conftest import Command
 from hub_server import OWNER_TOKEN, HubServer
 
 from most_sketch.checkpoints.manifest import update
-from most_sketch.checkpoints.weights import bundled_weights, find_weights, load_weights, save_weights
+from most_sketch.checkpoints.trained import Trained
+from most_sketch.checkpoints.weights import bundled_weights, find_weights, load_weights, save_weights, trained_on
 from most_sketch.errors import WeightsError
 from most_sketch.network.config import ModelConfig
 from most_sketch.network.generator import Generator
@@ -110,6 +111,21 @@ def test_the_mean_has_seen_what_one_of_them_has(
     save_weights(b, Generator(TINY), hold_out=other)
     assert command("weights", "average", a, b, "-o", mean).code == 0
     assert json.loads(command("weights", "info", mean, "--json").out).get("hold_out") == together
+
+
+def test_the_mean_was_trained_on_what_any_of_them_was(tmp_path: Path, command: Command) -> None:
+    parts = {"a": Trained(frozenset({"0" * 12})), "b": Trained(frozenset({"1" * 12})), "c": None}
+    for name, trained in parts.items():
+        save_weights(tmp_path / f"{name}.safetensors", Generator(TINY), trained=trained)
+    both = frozenset({"0" * 12, "1" * 12})
+    for names, expected in (("ab", Trained(both)), ("abc", Trained(both, complete=False)), ("cc", None)):
+        mean = tmp_path / f"mean-{names}.safetensors"
+        assert (
+            command("weights", "average", *(tmp_path / f"{name}.safetensors" for name in names), "-o", mean).code == 0
+        )
+        assert trained_on(mean) == expected
+    info = json.loads(command("weights", "info", tmp_path / "mean-ab.safetensors", "--json").out)
+    assert info["trained_photos"] == 2
 
 
 def test_only_equal_networks_are_averaged(tmp_path: Path, command: Command) -> None:

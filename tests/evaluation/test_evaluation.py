@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from drawn_pairs import write_pairs
 from PIL import Image
 from torch import Tensor
 
+from most_sketch.checkpoints.trained import Trained
 from most_sketch.checkpoints.weights import save_weights
 from most_sketch.cli.eval import eval_command
 from most_sketch.errors import InputError, MostSketchError, WeightsError
@@ -199,16 +201,65 @@ def test_nearest_takes_the_sketch_of_the_most_similar_other_photo(run_eval: Eval
         assert np.array_equal(sketch, a)
 
 
-@pytest.mark.parametrize(("hold_out", "warned"), [(0, True), (10, False), (None, False)])
-def test_weights_that_have_seen_the_held_out_pairs_are_told_of(
-    run_eval: Eval, pairs: Path, tmp_path: Path, hold_out: int | None, warned: bool
+def fingerprints(pairs: Path, count: int) -> frozenset[str]:
+    """Of some pairs of the first database, whose pictures the second has not."""
+    return Trained.on(pair.photo for pair in find_pairs(pairs)[2 : 2 + count]).photos
+
+
+@pytest.mark.parametrize(
+    ("count", "complete", "seen", "line"),
+    [
+        (5, True, True, "all was trained on 5 of these 13 pairs: their scores say nothing about other photos."),
+        (5, False, True, "all does not say all that it was trained on: whether it has seen more of these pairs is not"),
+        (0, True, False, None),
+        (0, False, None, "all does not say what it was trained on: whether it has seen these pairs is not known."),
+        (None, True, None, "all does not say what it was trained on: whether it has seen these pairs is not known."),
+    ],
+)
+def test_pairs_that_weights_were_trained_on_are_told_of(
+    run_eval: Eval,
+    pairs: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    count: int | None,
+    complete: bool,
+    seen: bool | None,
+    line: str | None,
 ) -> None:
-    file = tmp_path / "all.safetensors"
-    save_weights(file, Generator(TINY), hold_out=hold_out)
-    told = json.loads(run_eval("--data", pairs, "--weights", file, "--split", "validation", "--json"))
-    assert told["seen"] == warned
-    everything = json.loads(run_eval("--data", pairs, "--weights", file, "--json"))
-    assert not everything["seen"]
+    file, report = tmp_path / "all.safetensors", tmp_path / "report.html"
+    trained = None if count is None else Trained(fingerprints(pairs, count), complete)
+    save_weights(file, Generator(TINY), trained=trained)
+    # Under other names and in another folder they are the same pairs.
+    (pairs / "first").rename(pairs / "renamed")
+    told = json.loads(run_eval("--data", pairs, "--weights", file, "--json", "--report", report))
+    assert (told["seen"], told["seen_pairs"]) == (seen, count if seen is not None else None)
+    app = typer.Typer()
+    app.command("eval")(eval_command)
+    app(["--data", str(pairs), "--weights", str(file)], standalone_mode=False)
+    shown = capsys.readouterr()
+    (headline,) = re.findall("<h1>.*</h1>", report.read_text(encoding="utf-8"))
+    heading = {True: "seen in training: 5 of 13", False: "", None: "seen in training: not known"}[seen]
+    if heading:
+        assert f"cufs (all), {heading}" in shown.out
+        assert heading in headline
+    else:
+        assert "seen" not in shown.out + headline
+    assert line is None or line in shown.err
+
+
+def test_of_the_held_out_pairs_none_is_seen_and_each_run_of_a_comparison_has_its_own_word(
+    run_eval: Eval, pairs: Path, weights: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "ours.safetensors"
+    training, _ = hold_out(find_pairs(pairs))
+    save_weights(file, Generator(TINY), trained=Trained.on(pair.photo for pair in training))
+    assert not json.loads(run_eval("--data", pairs, "--weights", file, "--split", "validation", "--json"))["seen"]
+    ours, other = json.loads(run_eval("--data", pairs, "--compare", file, weights, "--json"))
+    assert (ours["seen"], ours["seen_pairs"], other["seen"], other["seen_pairs"]) == (True, 10, None, None)
+    row = next(
+        line for line in run_eval("--data", pairs, "--compare", file, weights).splitlines() if "training" in line
+    )
+    assert row.split() == ["seen", "in", "training", "10", "of", "13", "not", "known"]
 
 
 def test_nearest_looks_in_the_training_part_or_in_a_given_gallery(run_eval: Eval, pairs: Path, tmp_path: Path) -> None:
