@@ -6,7 +6,7 @@ import json
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +16,7 @@ from rich.console import Console
 
 from most_sketch.cli.train_display import progress
 from most_sketch.errors import InputError
+from most_sketch.terminal import say
 
 if TYPE_CHECKING:
     from most_sketch.training.runs import RunRecord
@@ -31,7 +32,14 @@ def train_command(
             "together, each with its own memory. A single folder's style is named pencil.",
         ),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out from its last state.")] = False,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on with the run in --out from its last state. Where its data or backgrounds have moved, give "
+            "--data or --backgrounds with it.",
+        ),
+    ] = False,
     model: Annotated[
         str | None,
         typer.Option(
@@ -90,13 +98,18 @@ def train_command(
     from most_sketch.training.trainer import Execution
 
     run = Run(out)
-    chosen = (model, steps, batch_size, seed, perceptual, backgrounds, init, settings, data)
+    new = moved = None
     if resume:
+        chosen = (model, steps, batch_size, seed, perceptual, init, settings)
         if any(option is not None for option in chosen) or not memory_refinement:
             raise InputError(
-                "--resume goes on with the run as it was begun; only --out and how to compute can be given"
+                "--resume goes on with the run as it was begun; only --out, how to compute, and with --data and "
+                "--backgrounds where the same pictures are now can be given"
             )
-        new, total = None, run.record().train.steps
+        record = run.record()
+        if data or backgrounds:
+            moved = _moved(record, data or [], backgrounds)
+        total = record.train.steps
     else:
         options = {"steps": steps, "batch_size": batch_size, "seed": seed}
         values = {name: value for name, value in options.items() if value is not None} | _parse(settings or [])
@@ -110,7 +123,7 @@ def train_command(
     compiled = (where.type == "cuda" or dtype is torch.bfloat16) if compile_ is None else compile_
     with process_group(where) as own, _stop_on_signal() as stop, progress(total, rank() == 0) as report:
         execution = Execution(own, dtype, compiled, save_every, validate_every)
-        scores = train(run, new, execution, report, lambda: stop.requested)
+        scores = train(run, new, execution, report, lambda: stop.requested, say, moved)
         if rank() > 0:
             return
     console = Console(stderr=True)
@@ -169,6 +182,23 @@ def _styles(data: list[str]) -> dict[str, Path]:
         if not folders[name].is_dir():
             raise InputError(f"--data {item}: no such folder")
     return folders
+
+
+def _moved(record: RunRecord, data: list[str], backgrounds: Path | None) -> RunRecord:
+    """The record of a run whose folders lie elsewhere now: `DIR` for its only style, or some `NAME=DIR`."""
+    folders = dict(record.data)
+    for item in data:
+        name, separator, folder = item.partition("=")
+        if not separator and len(folders) == 1:
+            name, folder = next(iter(folders)), item
+        if name not in folders:
+            raise InputError(
+                f"--data {item}: the run has the styles {', '.join(folders)}; say NAME=DIR for one of them"
+            )
+        folders[name] = Path(folder).resolve()
+    if backgrounds and not record.backgrounds:
+        raise InputError("--backgrounds: the run was begun without; with --resume none can be added")
+    return replace(record, data=folders, backgrounds=(backgrounds and backgrounds.resolve()) or record.backgrounds)
 
 
 def _parse(settings: list[str]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 
 from PIL import Image
 from torch.utils.data import DataLoader
@@ -10,13 +11,14 @@ from torch.utils.data import DataLoader
 from most_sketch.distribution import anywhere, rank, ranks, wait_for_all
 from most_sketch.errors import InputError
 from most_sketch.evaluation.metrics import Metric, fsim, l1, ssim
-from most_sketch.pairs.pairs import Pair, find_pairs, hold_out, load_pair
+from most_sketch.pairs.pairs import Pair, load_pair
 from most_sketch.photo.images import to_image, to_levels
 from most_sketch.training.augmentation import Backgrounds
 from most_sketch.training.perceptual import load_backbone
 from most_sketch.training.runs import Run, RunRecord
 from most_sketch.training.samples import PairSet, StyleSampler
 from most_sketch.training.sheets import contact_sheet
+from most_sketch.training.split import left_out, split_pairs, trained_with
 from most_sketch.training.trainer import Execution, Scores, Trainer
 from most_sketch.training.warm_start import warm_start
 
@@ -34,6 +36,8 @@ def train(
     execution: Execution,
     report: Callable[[int, Scores], None],
     stopped: Callable[[], bool],
+    notify: Callable[[str], None] = lambda _: None,
+    moved: RunRecord | None = None,
 ) -> Scores:
     """Train until the last step, or until `stopped()` after any step; all that matters is in the run's folder.
 
@@ -41,22 +45,23 @@ def train(
     step with the steps done and the step's figures, and after every validation with its scores. Returns the
     last validation's scores (empty if stopped before the end). Raises `InputError` for data that cannot be used.
 
+    A run that goes on keeps its pairs: `notify` is told of those that came to the data since. `moved` is its record
+    with the places where the same data lie now.
+
     With several ranks each draws its share of every batch; the first validates and keeps the files.
     """
-    record = new or run.record()
+    record = new or moved or run.record()
     config, first = record.train, rank() == 0
 
-    splits = [hold_out(find_pairs(root), config.hold_out) for root in record.data.values()]
-    pairs, held_out = [training for training, _ in splits], [validation for _, validation in splits]
-    for name, training in zip(record.data, pairs, strict=True):
-        if not training:
-            raise InputError(f"style {name}: no pairs are left to train on; add pairs or use --set hold_out=0")
+    kept = {} if new else run.pairs()
+    splits = {style: split_pairs(style, root, config.hold_out, kept.get(style)) for style, root in record.data.items()}
+    pairs, held_out = [split.training for split in splits.values()], [split.held_out for split in splits.values()]
     if config.batch_size % ranks():
         raise InputError(f"a batch of {config.batch_size} cannot be shared evenly by {ranks()} ranks")
+    dataset = PairSet(pairs, config, Backgrounds(record.backgrounds) if record.backgrounds else None)
     # All of them before the first step: a broken one must not end a run at its first validation.
     for pair in (pair for validation_pairs in held_out for pair in validation_pairs):
-        load_pair(pair)
-    dataset = PairSet(pairs, config, Backgrounds(record.backgrounds) if record.backgrounds else None)
+        dataset.check_size(pair, load_pair(pair)[0])
     if record.model.matting and not dataset.has_mattes:
         raise InputError("matting is learnt from masks: no photo has one, nor a plain white background")
 
@@ -67,16 +72,25 @@ def train(
     # Before the new folder is made: a wrong --init leaves nothing behind.
     if not run.state_file.exists():
         warm_start(trainer, record.init)
-    if new is not None and first:
-        run.begin(new)
+    if first:
+        if new is not None:
+            run.begin(new)
+        elif moved is not None:
+            run.write(moved)
+        run.keep_pairs({style: split.names for style, split in splits.items()})
+        for style, split in splits.items():
+            if split.added:
+                notify(left_out(style, split.added))
+    trained = trained_with(run, record, chain.from_iterable(pairs)) if first else None
     wait_for_all()
     state = run.load_state()
     if state is not None:
         trainer.restore(state)
-        if first:
-            run.forget_after(trainer.step)
     elif backbone is not None:
         backbone.calibrate(dataset.sketches(CALIBRATION_SKETCHES).to(execution.device))
+
+    if first:
+        run.forget_after(trainer.step)
 
     validation: Scores = {}
     sampler.start = trainer.step
@@ -87,9 +101,11 @@ def train(
         last, stopping = trainer.step == config.steps, anywhere(stopped(), execution.device)
         if first and trainer.step % LOG_EVERY == 0:
             run.log(trainer.step, scores)
-        if first and (last or stopping or trainer.step % execution.save_every == 0):
-            run.save(trainer.state(), trainer.averaged, config.hold_out, trainer.sketch_encoder)
-        if first and any(held_out) and (last or trainer.step % execution.validate_every == 0):
+        saving = last or stopping or trainer.step % execution.save_every == 0
+        validating = any(held_out) and (last or trainer.step % execution.validate_every == 0)
+        if first and saving:
+            run.save(trainer.state(), trainer.averaged, config.hold_out, trainer.sketch_encoder, trained)
+        if first and validating:
             validation, sheet = validate(trainer, held_out, FINAL_METRICS if last else QUICK_METRICS)
             run.log(trainer.step, validation)
             run.save_sheet(trainer.step, sheet)

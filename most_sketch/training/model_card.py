@@ -68,7 +68,7 @@ def model_card(run: Run, repository: str, licence: str = "other", about: str = "
 
     Raises `InputError` if there is no run, `WeightsError` if it is damaged or has not been trained to its end.
     """
-    record, log = run.record(), _read_log(run)
+    record, log = run.record(), run.read_log()
     train = record.train
     done = log[-1]["step"] if log else 0
     # The last steps need not be in the log, which has every tenth and the last validation.
@@ -112,13 +112,3 @@ def _figures(log: list[dict[str, Any]]) -> str:
         return "The run had no held-out pairs to score."
     rows = [f"| {name.removeprefix('validation_')} | {value:.4f} |" for name, value in scores.items()]
     return "\n".join(["Means over the held-out pairs:", "", "| metric | score |", "| --- | --- |", *rows])
-
-
-def _read_log(run: Run) -> list[dict[str, Any]]:
-    if not run.log_file.exists():
-        return []
-    try:
-        lines = [json.loads(line) for line in run.log_file.read_text(encoding="utf-8").splitlines()]
-        return [line | {"step": int(line["step"])} for line in lines]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise WeightsError(f"{run.log_file}: damaged ({error})") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from PIL import Image
 
 from most_sketch.checkpoints.header import read_header
 from most_sketch.checkpoints.hub import HUB_FILE
+from most_sketch.checkpoints.trained import Trained
 from most_sketch.checkpoints.weights import find_weights, save_weights
 from most_sketch.config import from_dict, to_dict
 from most_sketch.errors import InputError, WeightsError
@@ -26,7 +27,7 @@ from most_sketch.training.config import TrainConfig
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What decides a run's result; written once, when the run begins."""
+    """What decides a run's result; written when the run begins, and again where its data have moved."""
 
     model: ModelConfig
     train: TrainConfig
@@ -38,6 +39,14 @@ class RunRecord:
     """Folder of pictures that go behind photos with a plain background or a mask."""
     init: str | None = None
     """Folder of the run, or weights as `weights.find_weights` takes them, whose networks it began with."""
+
+
+@dataclass(frozen=True)
+class PairNames:
+    """The pairs of one style that a run trains on and holds out, by their names, in the order of their numbers."""
+
+    training: list[str]
+    held_out: list[str]
 
 
 def network_of(init: str) -> ModelConfig:
@@ -52,9 +61,12 @@ class Run:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.record_file = folder / "run.json"
+        self.pairs_file = folder / "pairs.json"
         self.state_file = folder / "state.pt"
         self.weights_file = folder / HUB_FILE
         self.log_file = folder / "log.jsonl"
+        self.report_file = folder / "report.html"
+        self.curves_file = folder / "curves.png"
 
     @property
     def exists(self) -> bool:
@@ -68,6 +80,10 @@ class Run:
             (self.folder / "sheets").mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(f"{self.folder}: cannot be made ({error.strerror})") from error
+        self.write(record)
+
+    def write(self, record: RunRecord) -> None:
+        """Write the record, which later says at most where the same data lie now."""
         values = {
             "model": to_dict(record.model),
             "train": to_dict(record.train),
@@ -96,16 +112,42 @@ class Run:
         except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
             raise WeightsError(f"{self.record_file}: damaged ({error})") from error
 
+    def keep_pairs(self, pairs: Mapping[str, PairNames]) -> None:
+        """Write which pairs of each style are trained on and which are held out."""
+        with atomic_write(self.pairs_file) as file:
+            file.write(json.dumps({style: asdict(names) for style, names in pairs.items()}, indent=2).encode())
+
+    def pairs(self) -> dict[str, PairNames]:
+        """Read back what `keep_pairs` wrote; empty for runs that were begun before it was kept.
+
+        Raises `WeightsError` if damaged.
+        """
+        if not self.pairs_file.exists():
+            return {}
+        try:
+            values = json.loads(self.pairs_file.read_bytes())
+            return {
+                style: PairNames(list(map(str, names["training"])), list(map(str, names["held_out"])))
+                for style, names in values.items()
+            }
+        except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+            raise WeightsError(f"{self.pairs_file}: damaged ({error})") from error
+
     def save(
-        self, state: Mapping[str, Any], generator: AnyGenerator, hold_out: int, sketch_encoder: Encoder | None = None
+        self,
+        state: Mapping[str, Any],
+        generator: AnyGenerator,
+        hold_out: int,
+        sketch_encoder: Encoder | None = None,
+        trained: Trained | None = None,
     ) -> None:
-        """Write the training state and the weights to draw with, which remember what was held out.
+        """Write the training state and the weights to draw with, which remember what was held out and what was not.
 
         With the sketch encoder, where there is one, they can be trained on with.
         """
         with atomic_write(self.state_file) as file:
             torch.save(dict(state), file)
-        save_weights(self.weights_file, generator, torch.float16, hold_out, sketch_encoder)
+        save_weights(self.weights_file, generator, torch.float16, hold_out, sketch_encoder, trained)
 
     def load_state(self) -> dict[str, Any] | None:
         """The last saved training state, or None before the first. Raises `WeightsError` if damaged."""
@@ -129,6 +171,16 @@ class Run:
         with self.log_file.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": step, **scores}) + "\n")
 
+    def read_log(self) -> list[dict[str, Any]]:
+        """The lines of the log, each a step and its figures by name. Raises `WeightsError` if it is damaged."""
+        if not self.log_file.exists():
+            return []
+        try:
+            lines = [json.loads(line) for line in self.log_file.read_text(encoding="utf-8").splitlines()]
+            return [line | {"step": int(line["step"])} for line in lines]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise WeightsError(f"{self.log_file}: damaged ({error})") from error
+
     def forget_after(self, step: int) -> None:
         """Drop the log of steps that were done after the last checkpoint and will be done again."""
         if self.log_file.exists():
@@ -137,7 +189,11 @@ class Run:
             with atomic_write(self.log_file) as file:
                 file.write("".join(kept).encode())
 
+    def sheet_file(self, step: int) -> Path:
+        """Where the contact sheet of a step is, if there is one."""
+        return self.folder / "sheets" / f"{step:06d}.png"
+
     def save_sheet(self, step: int, sheet: Image.Image) -> None:
-        """Write a contact sheet, named for its step."""
-        with atomic_write(self.folder / "sheets" / f"{step:06d}.png") as file:
+        """Write the contact sheet of a step."""
+        with atomic_write(self.sheet_file(step)) as file:
             sheet.save(file, "PNG")

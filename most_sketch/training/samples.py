@@ -43,11 +43,15 @@ class PairSet(Dataset[Sample]):
         self.size = self.pictures[0][0].shape[-2:]
         for pairs, pictures in zip(styles, self.pictures, strict=True):
             for pair, picture in zip(pairs, pictures, strict=True):
-                if picture.shape[-2:] != self.size:
-                    raise InputError(
-                        f"{pair.name}: {picture.shape[2]} x {picture.shape[1]} pixels, "
-                        f"unlike the first pair's {self.size[1]} x {self.size[0]}; bring all pairs to one frame"
-                    )
+                self.check_size(pair, picture)
+
+    def check_size(self, pair: Pair, picture: Tensor) -> None:
+        """Raise `InputError` unless a pair's picture (C, H, W) has the size of the first."""
+        if picture.shape[-2:] != self.size:
+            raise InputError(
+                f"{pair.name}: {picture.shape[2]} x {picture.shape[1]} pixels, "
+                f"unlike the first pair's {self.size[1]} x {self.size[0]}; bring all pairs to one frame"
+            )
 
     def __getitem__(self, item: tuple[int, int, int]) -> Sample:
         style, place, seed = item
