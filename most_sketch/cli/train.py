@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
@@ -84,8 +84,13 @@ def train_command(
     ] = None,
     save_every: Annotated[int, typer.Option(min=1, help="Steps between checkpoints.")] = 100,
     validate_every: Annotated[int, typer.Option(min=1, help="Steps between validations and sample sheets.")] = 250,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write all figures to tensorboard/ in the run's folder too.")
+    ] = False,
 ) -> None:
     """Train on paired photos and sketches. Ctrl-C saves; --resume goes on exactly.
+
+    While it trains, report.html in the run's folder shows curves and the newest sketches of held-out pairs.
 
     On several GPUs: torchrun --nproc-per-node N -m most_sketch train ...
     """
@@ -95,6 +100,7 @@ def train_command(
     from most_sketch.distribution import process_group, rank
     from most_sketch.training.loop import train
     from most_sketch.training.runs import Run
+    from most_sketch.training.tensorboard import tensorboard_log
     from most_sketch.training.trainer import Execution
 
     run = Run(out)
@@ -121,7 +127,16 @@ def train_command(
     dtype = resolve_precision(precision, where)
     # Profiled: in float32 on a CPU convolutions take 86% of a step, and those are the same when compiled.
     compiled = (where.type == "cuda" or dtype is torch.bfloat16) if compile_ is None else compile_
-    with process_group(where) as own, _stop_on_signal() as stop, progress(total, rank() == 0) as report:
+    with ExitStack() as stack:
+        keep = [stack.enter_context(tensorboard_log(out / "tensorboard"))] if tensorboard else []
+        own = stack.enter_context(process_group(where))
+        stop = stack.enter_context(_stop_on_signal())
+        keep.append(stack.enter_context(progress(total, rank() == 0)))
+
+        def report(step: int, scores: Mapping[str, float]) -> None:
+            for keeper in keep:
+                keeper(step, scores)
+
         execution = Execution(own, dtype, compiled, save_every, validate_every)
         scores = train(run, new, execution, report, lambda: stop.requested, say, moved)
         if rank() > 0:
@@ -133,6 +148,7 @@ def train_command(
     for name, value in scores.items():
         console.print(f"{name.replace('_', ' ')}: {value:.4f}", highlight=False)
     console.print(f"Weights: {run.weights_file}")
+    say(f"Report: {run.report_file}")
 
 
 def _new_record(

@@ -15,7 +15,7 @@ SHOWN = ("reconstruction", "style", "content", "adversarial", "discriminator", "
 SPEED_PERIOD = 600.0
 """Seconds over which the speed is taken: within Rich's 30 a slow machine does no two steps, and knows no time left."""
 
-Report = Callable[[int, dict[str, float]], None]
+Report = Callable[[int, Mapping[str, float]], None]
 """Told after every step, and after every validation, how many steps are done and what came of it."""
 
 
@@ -47,7 +47,7 @@ def progress(steps: int, live: bool, console: Console | None = None) -> Iterator
     ) as display:
         task = display.add_task("", total=steps)
 
-        def report(step: int, scores: dict[str, float]) -> None:
+        def report(step: int, scores: Mapping[str, float]) -> None:
             validation = "validation_l1" in scores
             texts = _texts(scores if validation else {name: scores[name] for name in SHOWN if name in scores})
             if not validation:

@@ -15,6 +15,7 @@ from most_sketch.pairs.pairs import Pair, load_pair
 from most_sketch.photo.images import to_image, to_levels
 from most_sketch.training.augmentation import Backgrounds
 from most_sketch.training.perceptual import load_backbone
+from most_sketch.training.run_report import write_report
 from most_sketch.training.runs import Run, RunRecord
 from most_sketch.training.samples import PairSet, StyleSampler
 from most_sketch.training.sheets import contact_sheet
@@ -110,6 +111,8 @@ def train(
             run.log(trainer.step, validation)
             run.save_sheet(trainer.step, sheet)
             report(trainer.step, validation)
+        if first and (saving or validating):
+            write_report(run, record, trainer.step)
         if stopping:
             return {}
     return validation
@@ -121,6 +124,8 @@ def validate(
     """Draw the held-out pairs of every style. Returns mean scores, named `validation_...`, and a sheet."""
     sums = dict.fromkeys(metrics, 0.0)
     rows: list[list[Image.Image]] = []
+    labels: list[list[str]] = []
+    names = trainer.averaged.config.styles
     count = sum(map(len, held_out))
     for style, pairs in enumerate(held_out):
         shown = {round(place * len(pairs) / SHEET_ROWS * len(held_out)) for place in range(SHEET_ROWS)}
@@ -129,8 +134,9 @@ def validate(
             sketch = to_image(trainer.draw(photo, style))
             if place in shown:
                 rows.append([to_image(photo), sketch, to_image(truth)])
+                labels.append([pair.name, f"drawn, {names[style]}", "artist"])
             # Scored as it would be saved, in whole grey levels.
             levels = [to_levels([picture]) for picture in (sketch, to_image(truth))]
             for name, metric in metrics.items():
                 sums[name] += metric(*levels).item() / count
-    return {f"validation_{name}": value for name, value in sums.items()}, contact_sheet(rows)
+    return {f"validation_{name}": value for name, value in sums.items()}, contact_sheet(rows, labels=labels)

@@ -11,16 +11,29 @@ CAPTION = 28
 """Height of a caption, in pixels."""
 
 
-def contact_sheet(rows: Sequence[Sequence[Image.Image]], across: int = 4) -> Image.Image:
-    """Rows of equally large pictures, `across` rows side by side, on white."""
+def contact_sheet(
+    rows: Sequence[Sequence[Image.Image]], across: int = 4, labels: Sequence[Sequence[str]] = ()
+) -> Image.Image:
+    """Rows of equally large pictures, `across` rows side by side, on white; over each picture its label, if any.
+
+    A label that is wider than its picture loses its beginning: names of one set begin alike.
+    """
     width, height = rows[0][0].size
-    group = len(rows[0]) * width + GAP
+    size = max(10, width // 10)
+    font, strip = ImageFont.load_default(size), round(size * 1.6) if labels else 0
+    group, tall = len(rows[0]) * width + GAP, height + strip + GAP
     down = -(-len(rows) // across)
-    sheet = Image.new("RGB", (min(across, len(rows)) * group - GAP, down * (height + GAP) - GAP), "white")
+    sheet = Image.new("RGB", (min(across, len(rows)) * group - GAP, down * tall - GAP), "white")
+    pen = ImageDraw.Draw(sheet)
     for place, row in enumerate(rows):
         for column, picture in enumerate(row):
-            left = place % across * group + column * width
-            sheet.paste(picture.convert("RGB"), (left, place // across * (height + GAP)))
+            left, top = place % across * group + column * width, place // across * tall
+            sheet.paste(picture.convert("RGB"), (left, top + strip))
+            if labels:
+                label = labels[place][column]
+                while font.getlength(label) > width - 4:
+                    label = label[1:]
+                pen.text((left + 2, top + strip / 2), label, "black", font, anchor="lm")
     return sheet
 
 

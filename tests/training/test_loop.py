@@ -29,6 +29,9 @@ from most_sketch.training.runs import Run, RunRecord
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
+LABEL = 16
+"""Height of the labels on a sheet of so small pictures."""
+
 
 def test_ten_steps_equal_five_and_five_bit_for_bit(tmp_path: Path, backbone_file: Path) -> None:
     data = {"pencil": write_pairs(tmp_path / "data", [f"{i:02}" for i in range(7)])}
@@ -104,9 +107,10 @@ def test_the_folder_holds_log_and_sheets_that_can_be_read(tmp_path: Path) -> Non
     assert 0 < lines[2]["validation_ssim"] < 1
     sheets = sorted((run.folder / "sheets").iterdir())
     assert [sheet.name for sheet in sheets] == ["000005.png", "000010.png"]
-    with Image.open(sheets[0]) as sheet:  # two held-out pairs, each a photo, a sketch and the truth
-        assert sheet.size == (2 * 3 * SIZE[0] + 4, SIZE[1])
-        shown = sheet.crop((0, 0, *SIZE)), sheet.crop((2 * SIZE[0], 0, 3 * SIZE[0], SIZE[1]))
+    with Image.open(sheets[0]) as sheet:  # two held-out pairs, each a photo, a sketch and the truth, under labels
+        assert sheet.size == (2 * 3 * SIZE[0] + 4, SIZE[1] + LABEL)
+        places = [(left, LABEL, left + SIZE[0], LABEL + SIZE[1]) for left in (0, 2 * SIZE[0])]
+        shown = [sheet.crop(place) for place in places]
     with (
         Image.open(data["pencil"] / "photos" / "00.png") as photo,
         Image.open(data["pencil"] / "sketches" / "00.png") as truth,
