@@ -23,12 +23,13 @@ from torch.utils.data import DataLoader
 
 from most_sketch.checkpoints.weights import load_weights
 from most_sketch.network.generator import Generator
-from most_sketch.pairs.pairs import PairSet, StyleSampler, find_pairs, hold_out
+from most_sketch.pairs.pairs import find_pairs, hold_out
 from most_sketch.terminal import say
 from most_sketch.training.architectures import MostNetTraining
 from most_sketch.training.augmentation import Backgrounds
 from most_sketch.training.config import TrainConfig
 from most_sketch.training.runs import Run, RunRecord
+from most_sketch.training.samples import PairSet, StyleSampler
 
 RATE = 1e-3
 NEW_BLOCK = 1
