@@ -10,10 +10,11 @@ from torch import Tensor
 
 from most_sketch.checkpoints.hub import HUB_FILE
 from most_sketch.checkpoints.weights import load_weights
-from most_sketch.errors import InputError, WeightsError
+from most_sketch.errors import InputError, WeightsError, did_you_mean
 from most_sketch.evaluation.baselines import Method, Nearest, dodge, grey
 from most_sketch.network.build import draw as draw_with
-from most_sketch.pairs.pairs import Pair
+from most_sketch.pairs.pairs import Pair, name_key
+from most_sketch.photo.folders import is_clutter
 from most_sketch.photo.images import IMAGE_SUFFIXES, read_image, to_tensor
 
 BASELINES = ("grey", "dodge", "nearest")
@@ -36,7 +37,8 @@ def network(name_or_path: str, style: str | None, device: torch.device, offline:
     generator = load_weights(name_or_path, offline=offline).to(device)
     styles = generator.config.styles
     if style is not None and style not in styles:
-        raise InputError(f"--style {style}: the weights {name_or_path} have {', '.join(styles)}")
+        known = ", ".join(styles)
+        raise InputError(f"--style {style}: the weights {name_or_path} have {known}{did_you_mean(style, styles)}")
     memory = styles.index(style) if style else 0
 
     @torch.inference_mode()
@@ -73,7 +75,7 @@ class Folder:
         pictures = [
             path
             for path in sorted(root.rglob("*"))
-            if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+            if path.suffix.lower() in IMAGE_SUFFIXES and not any(map(is_clutter, path.relative_to(root).parts))
         ]
         if not pictures:
             raise InputError(f"--predictions {root}: no pictures in it")
@@ -82,7 +84,7 @@ class Folder:
         strays: list[Path] = []
         for picture in pictures:
             place = picture.relative_to(root).with_suffix("")
-            owners = names.get(place.as_posix().lower()) or names.get(place.name.lower(), [])
+            owners = names.get(name_key(place.as_posix())) or names.get(name_key(place.name), [])
             if len(owners) > 1:
                 databases = ", ".join(pair.database for pair in owners)
                 raise InputError(f"{picture}: {databases} all have this name; sort the predictions into such folders")
@@ -114,9 +116,9 @@ def _pairs_by_name(pairs: Sequence[Pair]) -> dict[str, list[Pair]]:
     """The pairs that a prediction of some name, with or without its database, may belong to."""
     names: dict[str, list[Pair]] = {}
     for pair in pairs:
-        for stem in dict.fromkeys((pair.photo.stem.lower(), pair.sketch.stem.lower())):
+        for stem in dict.fromkeys((name_key(pair.photo.stem), name_key(pair.sketch.stem))):
             names.setdefault(stem, []).append(pair)
-            names.setdefault(f"{pair.database.lower()}/{stem}", []).append(pair)
+            names.setdefault(f"{name_key(pair.database)}/{stem}", []).append(pair)
     return names
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +14,7 @@ from torch import Tensor
 
 from most_sketch.errors import InputError
 from most_sketch.pairs.landmarks import SUFFIXES as POINTS_SUFFIXES
+from most_sketch.photo.folders import is_clutter
 from most_sketch.photo.frame import FRAME_HEIGHT, scaled_size
 from most_sketch.photo.images import IMAGE_SUFFIXES, read_image, to_tensor
 
@@ -46,19 +49,24 @@ def find_pairs(root: Path) -> list[Pair]:
     `F2-005-01-sz1`, FERET's `00001fb010_930831` and `00001`. A folder named `masks` beside them may hold masks
     of photos, by the photos' names; folders `photo_points` and `sketch_points` likewise points of the face.
 
+    What is hidden, or a system keeps for itself, is no data; names pair up however their accents are put together.
+
     Raises `InputError` where there is no such folder, no picture in it, or a picture without its partner.
     """
     if not root.is_dir():
         raise InputError(f"{root}: no such folder")
     pairs: list[Pair] = []
-    for photos in sorted(path for path in (root, *root.rglob("*")) if path.is_dir()):
+    for photos in _folders(root):
         sketches = _sketches_beside(photos)
         if sketches is not None:
             database = photos.parent.relative_to(root).as_posix()
             pairs += _match(photos, sketches, root.resolve().name if database == "." else database)
     if not pairs:
+        name = root.resolve().name.lower()
+        half = "photo" in name or "sketch" in name
+        remedy = f"; name the folder that holds both, {root.resolve().parent}" if half else ""
         raise InputError(
-            f"{root}: no pairs found; expected folders photos/ and sketches/ with pictures of the same names"
+            f"{root}: no pairs found; expected folders photos/ and sketches/ with pictures of the same names{remedy}"
         )
     return pairs
 
@@ -109,6 +117,19 @@ def read_pictures(pair: Pair) -> tuple[Image.Image, Image.Image]:
     return read_image(pair.photo), read_image(pair.sketch).convert("L")
 
 
+def _folders(root: Path) -> list[Path]:
+    """All folders below `root` that are no clutter, sorted."""
+    found: list[Path] = []
+    for path, names, _ in os.walk(root, onerror=_unreadable):
+        names[:] = [name for name in names if not is_clutter(name)]
+        found += [Path(path, name) for name in names]
+    return sorted(found)
+
+
+def _unreadable(error: OSError) -> None:
+    raise InputError(f"{error.filename}: cannot be searched ({error.strerror})") from error
+
+
 def _sketches_beside(photos: Path) -> Path | None:
     """The folder of sketches that belongs to a folder of photos, or None if `photos` is no such folder."""
     name = photos.name.lower()
@@ -121,14 +142,15 @@ def _sketches_beside(photos: Path) -> Path | None:
 def _match(photos: Path, sketches: Path, database: str) -> list[Pair]:
     """Pairs of equal names, else of equal subjects, and the photos' masks. Raises `InputError` with the names that
     stay alone."""
-    photo_of, sketch_of = _pictures(photos, str.lower), _pictures(sketches, str.lower)
+    photo_of, sketch_of = _pictures(photos, name_key), _pictures(sketches, name_key)
     if photo_of.keys() != sketch_of.keys():
         photo_of, sketch_of = _pictures(photos, _subject), _pictures(sketches, _subject)
     masks = photos.parent / "masks"
-    mask_of = _pictures(masks, str) if masks.is_dir() else {}
+    mask_of = _pictures(masks, composed) if masks.is_dir() else {}
     alone = [str(photo_of[key]) for key in sorted(photo_of.keys() - sketch_of.keys())]
     alone += [str(sketch_of[key]) for key in sorted(sketch_of.keys() - photo_of.keys())]
-    alone += [str(mask_of[stem]) for stem in sorted(mask_of.keys() - {path.stem for path in photo_of.values()})]
+    with_photo = {composed(path.stem) for path in photo_of.values()}
+    alone += [str(mask_of[stem]) for stem in sorted(mask_of.keys() - with_photo)]
     if alone:
         more = f" and {len(alone) - 5} more" if len(alone) > 5 else ""
         raise InputError(f"without a partner of the same name: {', '.join(alone[:5])}{more}")
@@ -137,7 +159,7 @@ def _match(photos: Path, sketches: Path, database: str) -> list[Pair]:
             photo_of[key],
             sketch_of[key],
             database,
-            mask_of.get(photo_of[key].stem),
+            mask_of.get(composed(photo_of[key].stem)),
             _points_of(photo_of[key], "photo_points"),
             _points_of(sketch_of[key], "sketch_points"),
         )
@@ -147,7 +169,8 @@ def _match(photos: Path, sketches: Path, database: str) -> list[Pair]:
 
 def _points_of(picture: Path, folder: str) -> Path | None:
     """The points of the face in a picture, in a folder beside its own, if it has any."""
-    files = (picture.parent.parent / folder / f"{picture.stem}{suffix}" for suffix in POINTS_SUFFIXES)
+    names = dict.fromkeys((picture.stem, composed(picture.stem), unicodedata.normalize("NFD", picture.stem)))
+    files = (picture.parent.parent / folder / f"{name}{suffix}" for name in names for suffix in POINTS_SUFFIXES)
     return next((path for path in files if path.is_file()), None)
 
 
@@ -155,7 +178,7 @@ def _pictures(folder: Path, key_of: Callable[[str], str]) -> dict[str, Path]:
     """The pictures of a folder by the key of their stem. Raises `InputError` if two share one."""
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
-        if path.suffix.lower() not in IMAGE_SUFFIXES or path.name.startswith("."):
+        if path.suffix.lower() not in IMAGE_SUFFIXES or is_clutter(path.name):
             continue
         key = key_of(path.stem)
         if key in found:
@@ -164,12 +187,22 @@ def _pictures(folder: Path, key_of: Callable[[str], str]) -> dict[str, Path]:
     return found
 
 
+def composed(stem: str) -> str:
+    """A name with its accents in one form: some systems write `e` and the accent apart."""
+    return unicodedata.normalize("NFC", stem)
+
+
+def name_key(name: str) -> str:
+    """What names have in common that mean the same picture."""
+    return composed(name).lower()
+
+
 def _subject(stem: str) -> str:
     """What identifies the person in the file names of CUFS and CUFSF.
 
     CUHK: photo `f-005-01`, sketch `F2-005-01-sz1`. CUFSF: FERET's `00001fb010_930831` or just `00001`.
     """
-    stem = re.sub(r"-sz\d*$", "", stem.lower())
+    stem = re.sub(r"-sz\d*$", "", name_key(stem))
     if feret := re.fullmatch(r"(\d{5})([a-z]{2}\d{3}.*)?", stem):
         return feret[1]
     return re.sub(r"^([fm])2-", r"\1-", stem)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, features
+from PIL import Image, ImageCms, TiffImagePlugin, features
 
 PHOTOMETRIC, BITS_A_SAMPLE = 262, 258
 """Tags of TIFF. A photometric of 0 says that white is 0."""
@@ -18,6 +18,13 @@ MODE_OF_SPACE = {"RGB ": "RGB", "CMYK": "CMYK", "GRAY": "L"}
 
 SAME = 2
 """A profile that moves no colour by more grey levels is sRGB, whatever it is called."""
+
+
+def add_premultiplied_grey() -> None:
+    """Let Pillow read grey TIFF whose greys are multiplied by their transparency, as it reads such colours."""
+    for order in (b"II", b"MM"):
+        # Byte order, white that is 255, integers, first bit first, two samples of 8 bits, premultiplied.
+        TiffImagePlugin.OPEN_INFO.setdefault((order, 1, (1,), 1, (8, 8), (1,)), ("La", "La"))
 
 
 def to_eight_bits(image: Image.Image) -> Image.Image:

@@ -17,7 +17,7 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from most_sketch.errors import InputError
-from most_sketch.photo.colour import to_eight_bits, to_srgb
+from most_sketch.photo.colour import add_premultiplied_grey, to_eight_bits, to_srgb
 from most_sketch.photo.heic import SIGNATURE_BYTES, add_heic_reader, is_heic
 from most_sketch.photo.mending import mend
 from most_sketch.photo.orientation import orientation_of, turn_upright
@@ -93,6 +93,7 @@ def decode_image(file: IO[bytes], name: str) -> Image.Image:
         raise InputError(f"{name}: empty file")
     if is_heic(start):
         add_heic_reader(name)
+    add_premultiplied_grey()
     try:
         try:
             return _decode(file, name)
@@ -160,14 +161,14 @@ def encode_image(image: Image.Image, suffix: str, quality: int = 90) -> bytes:
     return buffer.getvalue()
 
 
-def write_bytes(path: Path, data: bytes) -> None:
+def write_bytes(path: Path, data: bytes | memoryview) -> None:
     """Write a file in full or not at all, with the folders it lies in. Raises `InputError` that says why not."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(path) as file:
             file.write(data)
     except PermissionError as error:
-        raise InputError(f"{path}: no permission to write it; choose another folder with -o") from error
+        raise InputError(f"{path}: no permission to write it; choose another folder") from error
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror or error})") from error
 

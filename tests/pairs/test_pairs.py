@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -77,3 +78,33 @@ def test_sizes_that_differ_within_a_pair_are_named(tmp_path: Path) -> None:
     _, ben = find_pairs(tmp_path)
     with pytest.raises(InputError, match=r"ben: the photo has 40 x 48 pixels and the sketch 50 x 60"):
         load_pair(ben)
+
+
+def test_clutter_of_systems_is_no_data(tmp_path: Path) -> None:
+    write_pairs(tmp_path, ["anna"])
+    for folder in (".Trash-1000", "@eaDir", "__MACOSX"):
+        write_pairs(tmp_path / folder, ["ben"])
+        write_pairs(tmp_path / "photos" / folder, ["ben"])
+    (tmp_path / "photos" / "._anna.png").write_bytes(b"of a Mac")
+    assert [pair.photo.name for pair in find_pairs(tmp_path)] == ["anna.png"]
+
+
+def test_accents_pair_up_however_they_are_written(tmp_path: Path) -> None:
+    composed, apart = (unicodedata.normalize(form, "Žofie") for form in ("NFC", "NFD"))
+    assert composed != apart
+    write_pairs(tmp_path, [composed])
+    (tmp_path / "sketches" / f"{composed}.png").rename(tmp_path / "sketches" / f"{apart}.png")
+    for folder, ending in (("masks", ".png"), ("photo_points", ".pts")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / f"{apart}{ending}").write_bytes(b"")
+    (pair,) = find_pairs(tmp_path)
+    assert (pair.photo.stem, pair.sketch.stem) == (composed, apart)
+    assert pair.mask is not None
+    assert pair.photo_points is not None
+
+
+def test_half_a_set_is_told_its_whole(tmp_path: Path) -> None:
+    write_pairs(tmp_path / "pairs", ["anna"])
+    for half in ("photos", "sketches"):
+        with pytest.raises(InputError, match=r"no pairs found.*name the folder that holds both, .*pairs$"):
+            find_pairs(tmp_path / "pairs" / half)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -96,4 +97,10 @@ def test_premultiplied_colours() -> None:
     half = Image.new("RGBA", (1, 1), (200, 100, 0, 128))
     assert flatten(half.convert("RGBa")).getpixel((0, 0)) == pytest.approx(flatten(half).getpixel((0, 0)), abs=2)
     grey = Image.new("LA", (1, 1), (200, 128))
+    plain, premultiplied = (encoded(image, "TIFF").getvalue() for image in (grey, Image.new("LA", (1, 1), (100, 128))))
+    # What the transparency is, as TIFF has it: tag 338, one short number, 2 for apart and 1 for premultiplied.
+    apart, together = (struct.pack("<HHII", 338, 3, 1, kind) for kind in (2, 1))
+    assert apart in premultiplied
+    file = io.BytesIO(premultiplied.replace(apart, together))
+    assert pixel(file) == pytest.approx(pixel(io.BytesIO(plain)), abs=2)
     assert flatten(grey.convert("La")).getpixel((0, 0)) == pytest.approx(flatten(grey).getpixel((0, 0)), abs=2)
