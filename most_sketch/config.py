@@ -5,6 +5,7 @@ The settings themselves are `network.config.ModelConfig` and `training.config.Tr
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -36,7 +37,7 @@ def from_dict(kind: type[Config], values: Mapping[str, Any]) -> Config:
         default = known[name]
         try:
             converted[name] = _like(default, value)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise WeightsError(f"{kind.__name__} field {name!r} has the unusable value {value!r}") from error
     try:
         return replace(kind(), **converted)
@@ -61,6 +62,8 @@ def _like(default: object, value: Any) -> object:
             raise TypeError
         return value
     if isinstance(default, float) and isinstance(value, int | float):
+        if not math.isfinite(value):
+            raise ValueError
         return float(value)
     if not isinstance(value, type(default)):
         raise TypeError

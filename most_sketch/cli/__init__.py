@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import gc
-import os
 import sys
+import traceback
 from typing import Annotated, NoReturn
 
 import typer
@@ -14,30 +14,32 @@ from most_sketch.cli.bench import bench_command
 from most_sketch.cli.convert import convert_command
 from most_sketch.cli.demo import demo_command
 from most_sketch.cli.eval import eval_command
+from most_sketch.cli.help import Command
 from most_sketch.cli.prepare import prepare_command
 from most_sketch.cli.styles import styles_command
 from most_sketch.cli.train import train_command
 from most_sketch.cli.weights import weights_app
-from most_sketch.errors import MostSketchError
-from most_sketch.terminal import say
+from most_sketch.errors import MostSketchError, first_line
+from most_sketch.terminal import let_go_of_stdout, prepare_streams, say
 
 app = typer.Typer(
     name="most-sketch",
     no_args_is_help=True,
     # Measured: boxes around help and errors take a third of the time of --help.
     rich_markup_mode=None,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("convert")(convert_command)
-app.command("styles", short_help="List the styles, or draw a photo in each.")(styles_command)
-app.command("prepare", short_help="Bring unaligned pairs into the frame.")(prepare_command)
-app.command("train")(train_command)
-app.command("eval", short_help="Score sketches: FSIM, SSIM, LPIPS and L1.")(eval_command)
-app.command("demo")(demo_command)
-app.command("bench")(bench_command)
+app.command("convert", cls=Command)(convert_command)
+app.command("styles", cls=Command, short_help="List the styles, or draw a photo in each.")(styles_command)
+app.command("prepare", cls=Command, short_help="Bring unaligned pairs into the frame.")(prepare_command)
+app.command("train", cls=Command)(train_command)
+app.command("eval", cls=Command, short_help="Score sketches: FSIM, SSIM, LPIPS and L1.")(eval_command)
+app.command("demo", cls=Command)(demo_command)
+app.command("bench", cls=Command)(bench_command)
 app.add_typer(weights_app, name="weights")
+
+DEBUG = "--debug"
 
 
 def main() -> NoReturn:
@@ -45,16 +47,46 @@ def main() -> NoReturn:
     # Importing torch makes objects by the million and no garbage: looking for some after each 700 takes a twentieth
     # of the start.
     gc.set_threshold(100_000)
+    prepare_streams()
+    debug = _takes_debug(sys.argv)
     try:
-        app(prog_name="most-sketch")
-    except MostSketchError as error:
-        say(f"most-sketch: error: {error}")
-        sys.exit(1)
-    except BrokenPipeError:
-        # The reader has gone; else Python would complain when it flushes standard output at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        try:
+            app(prog_name="most-sketch")
+        finally:
+            sys.stdout.flush()
+    except Exception as error:  # noqa: BLE001 - the one place that turns what is left into a line
+        let_go_of_stdout()
+        if debug:
+            traceback.print_exc()
+        # A reader that has gone away knows.
+        if not isinstance(error, BrokenPipeError):
+            say(f"most-sketch: error: {_explain(error)}")
         sys.exit(1)
     sys.exit(0)
+
+
+def _takes_debug(arguments: list[str]) -> bool:
+    """Is --debug there, before or behind the command's name? It is taken out: no command knows it."""
+    options = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    if DEBUG not in options:
+        return False
+    arguments.remove(DEBUG)
+    return True
+
+
+def _explain(error: Exception) -> str:
+    """What an error means to a person, in one line."""
+    if isinstance(error, MostSketchError):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror or first_line(error)
+    # torch's own kind is a RuntimeError, and torch is not to be imported here.
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return "not enough memory; try a smaller --batch-size or --size, or --device cpu"
+    return (
+        f"{type(error).__name__}: {first_line(error)}. That is a fault of most-sketch {__version__}: "
+        f"please report it with what the same command says with {DEBUG}"
+    )
 
 
 def _show_version(wanted: bool) -> None:
@@ -68,5 +100,6 @@ def _options(
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
+    debug: Annotated[bool, typer.Option(DEBUG, help="Show where an error comes from; with any command.")] = False,
 ) -> None:
     """Hand-drawn face sketches from photos."""

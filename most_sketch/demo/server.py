@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ import gradio as gr
 from gradio import processing_utils
 
 from most_sketch.demo.contents import MAX_UPLOAD_MB
+from most_sketch.demo.environment import WITHOUT_PROXY, environment
 from most_sketch.demo.page import build_page
 from most_sketch.drawing.sketcher import Sketcher
 from most_sketch.errors import InputError
@@ -49,8 +49,8 @@ def serving(
     """
     with tempfile.TemporaryDirectory(prefix="most-sketch-", ignore_cleanup_errors=True) as folder:
         # Gradio takes these from nowhere else. Its start asks itself a question, for which it would use a proxy.
-        own = {"GRADIO_TEMP_DIR": folder, "GRADIO_ANALYTICS_ENABLED": "False", "NO_PROXY": "*", "no_proxy": "*"}
-        with _environment(own), _fetching_nothing():
+        own = {"GRADIO_TEMP_DIR": folder, "GRADIO_ANALYTICS_ENABLED": "False"}
+        with environment(WITHOUT_PROXY | own), _fetching_nothing():
             page = build_page(sketcher, Path(folder).resolve(), licence)
             page.queue(default_concurrency_limit=1, max_size=MAX_WAITING)
             try:
@@ -97,17 +97,3 @@ def _fetching_nothing() -> Iterator[None]:
         yield
     finally:
         downloads.async_ssrf_protected_get = before
-
-
-@contextmanager
-def _environment(settings: dict[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in settings}
-    os.environ.update(settings)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from most_sketch.errors import InputError
+from most_sketch.errors import InputError, did_you_mean
 
 ARCHITECTURES = ("most-net", "pix2pix")
 STYLE_NAME = re.compile(r"\w[\w +-]{0,39}")
@@ -97,5 +97,6 @@ class ModelConfig:
         if style is None:
             return 0
         if style not in self.styles:
-            raise InputError(f"no style {style!r} in these weights; there is {', '.join(self.styles)}")
+            known = ", ".join(self.styles)
+            raise InputError(f"no style {style!r} in these weights; there is {known}{did_you_mean(style, self.styles)}")
         return self.styles.index(style)

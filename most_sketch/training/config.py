@@ -3,9 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from math import inf
 
 from most_sketch.errors import InputError
+
+SHARE = (0.0, 1.0)
+RANGES: dict[str, tuple[float, float]] = {
+    "steps": (1, inf),
+    "batch_size": (1, inf),
+    "seed": (0, 2**63 - 1),
+    "crop": (1, inf),
+    "perceptual_crop": (16, inf),
+    "discriminator_channels": (1, 1 << 14),
+    "reseed_after": (0, inf),
+    "hold_out": (0, inf),
+    "shift": (0, 1000),
+    "zoom": (0, 0.9),
+    "rotate": (0, 180),
+    **dict.fromkeys(("generator_rate", "discriminator_rate", "betas", "decay_from"), SHARE),
+    **dict.fromkeys(("ema_decay", "memory_decay", "cross_style"), SHARE),
+    **dict.fromkeys(("tone", "background", "shadow", "blur", "noise", "jpeg"), SHARE),
+}
+"""Smallest and largest value of those settings that have one."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +41,11 @@ class LossWeights:
     """Of the discriminator's features. Beyond the paper."""
     matte: float = 20.0
     """Of person and background, where the network tells them apart (`matting`). Beyond the paper."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            if not 0 <= getattr(self, field.name) < inf:
+                raise ValueError(f"{field.name} must be a number from 0 up, not {getattr(self, field.name)}")
 
 
 @dataclass(frozen=True)
@@ -89,6 +114,15 @@ class TrainConfig:
     blur: float = 0.0
     noise: float = 0.0
     jpeg: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, (least, most) in RANGES.items():
+            setting = getattr(self, name)
+            values = setting if isinstance(setting, tuple) else (setting,)
+            if not all(value is None or least <= value <= most for value in values):
+                raise ValueError(f"{name} must be from {least:g} to {most:g}, not {setting}")
+        if len(self.betas) != 2 or max(self.betas) >= 1:
+            raise ValueError(f"betas must be two numbers below 1, not {self.betas}")
 
 
 def of_each_style(name: str, numbers: Sequence[int], styles: int) -> list[int]:

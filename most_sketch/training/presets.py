@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from most_sketch.config import from_dict, to_dict
-from most_sketch.errors import InputError, WeightsError
+from most_sketch.errors import InputError, WeightsError, did_you_mean
 from most_sketch.network.config import ModelConfig
 from most_sketch.training.config import LossWeights, TrainConfig
 
@@ -64,7 +64,9 @@ def override(model: ModelConfig, train: TrainConfig, values: Mapping[str, Any]) 
     changes: dict[type, dict[str, Any]] = {ModelConfig: {}, TrainConfig: {}, LossWeights: {}}
     for name, value in values.items():
         if name not in kinds:
-            raise InputError(f"no setting is named {name!r}; there are {', '.join(sorted(kinds))}")
+            raise InputError(
+                f"no setting is named {name!r}{did_you_mean(name, kinds)}; there are {', '.join(sorted(kinds))}"
+            )
         changes[kinds[name]][name] = value
     try:
         return (

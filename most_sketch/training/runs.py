@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import pickle
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ import torch
 from PIL import Image
 
 from most_sketch.checkpoints.header import read_header
-from most_sketch.checkpoints.hub import HUB_FILE
+from most_sketch.checkpoints.hub import HUB_FILE, Hub
 from most_sketch.checkpoints.trained import Trained
 from most_sketch.checkpoints.weights import find_weights, save_weights
 from most_sketch.config import from_dict, to_dict
@@ -21,7 +22,7 @@ from most_sketch.errors import InputError, WeightsError
 from most_sketch.network.build import AnyGenerator
 from most_sketch.network.config import ModelConfig
 from most_sketch.network.encoder import Encoder
-from most_sketch.photo.images import atomic_write
+from most_sketch.photo.images import encode_image, write_bytes
 from most_sketch.training.config import TrainConfig
 
 
@@ -49,10 +50,10 @@ class PairNames:
     held_out: list[str]
 
 
-def network_of(init: str) -> ModelConfig:
+def network_of(init: str, offline: bool = False) -> ModelConfig:
     """The network of a run's folder or of weights. Raises `WeightsError` if there are none."""
     run = Run(Path(init))
-    return run.record().model if run.exists else read_header(find_weights(init)).config
+    return run.record().model if run.exists else read_header(find_weights(init, Hub(offline=offline))).config
 
 
 class Run:
@@ -92,8 +93,7 @@ class Run:
             "backgrounds": record.backgrounds and str(record.backgrounds),
             "init": record.init,
         }
-        with atomic_write(self.record_file) as file:
-            file.write(json.dumps(values, indent=2).encode())
+        write_bytes(self.record_file, json.dumps(values, indent=2).encode())
 
     def record(self) -> RunRecord:
         """Read back what `begin` wrote. Raises `InputError` if there is no run, `WeightsError` if damaged."""
@@ -114,8 +114,8 @@ class Run:
 
     def keep_pairs(self, pairs: Mapping[str, PairNames]) -> None:
         """Write which pairs of each style are trained on and which are held out."""
-        with atomic_write(self.pairs_file) as file:
-            file.write(json.dumps({style: asdict(names) for style, names in pairs.items()}, indent=2).encode())
+        values = {style: asdict(names) for style, names in pairs.items()}
+        write_bytes(self.pairs_file, json.dumps(values, indent=2).encode())
 
     def pairs(self) -> dict[str, PairNames]:
         """Read back what `keep_pairs` wrote; empty for runs that were begun before it was kept.
@@ -143,10 +143,13 @@ class Run:
     ) -> None:
         """Write the training state and the weights to draw with, which remember what was held out and what was not.
 
-        With the sketch encoder, where there is one, they can be trained on with.
+        With the sketch encoder, where there is one, they can be trained on with. Raises `InputError` or `WeightsError`
+        where they cannot be written, as on a full disk; the state before is whole then.
         """
-        with atomic_write(self.state_file) as file:
-            torch.save(dict(state), file)
+        # In memory first: torch says of a full disk that its archive has an unexpected position.
+        content = io.BytesIO()
+        torch.save(dict(state), content)
+        write_bytes(self.state_file, content.getbuffer())
         save_weights(self.weights_file, generator, torch.float16, hold_out, sketch_encoder, trained)
 
     def load_state(self) -> dict[str, Any] | None:
@@ -168,8 +171,11 @@ class Run:
 
     def log(self, step: int, scores: Mapping[str, float]) -> None:
         """Append one line to the log."""
-        with self.log_file.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"step": step, **scores}) + "\n")
+        try:
+            with self.log_file.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"step": step, **scores}) + "\n")
+        except OSError as error:
+            raise InputError(f"{self.log_file}: cannot be written ({error.strerror or error})") from error
 
     def read_log(self) -> list[dict[str, Any]]:
         """The lines of the log, each a step and its figures by name. Raises `WeightsError` if it is damaged."""
@@ -186,8 +192,7 @@ class Run:
         if self.log_file.exists():
             lines = self.log_file.read_text(encoding="utf-8").splitlines(keepends=True)
             kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
-            with atomic_write(self.log_file) as file:
-                file.write("".join(kept).encode())
+            write_bytes(self.log_file, "".join(kept).encode())
 
     def sheet_file(self, step: int) -> Path:
         """Where the contact sheet of a step is, if there is one."""
@@ -195,5 +200,4 @@ class Run:
 
     def save_sheet(self, step: int, sheet: Image.Image) -> None:
         """Write the contact sheet of a step."""
-        with atomic_write(self.sheet_file(step)) as file:
-            sheet.save(file, "PNG")
+        write_bytes(self.sheet_file(step), encode_image(sheet, ".png"))

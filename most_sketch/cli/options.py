@@ -1,0 +1,57 @@
+"""Options that several commands have, in one voice: names, metavars and words. No torch at import."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from most_sketch.cli.help import DRAWING, INPUT, MACHINE, OUTPUT
+
+WEIGHTS_HELP = "A name from `weights list`, a file, a run's folder, or owner/repo[@revision][:file]."
+
+
+def finite(value: float) -> float:
+    """Refuse what is no number; ranges let NaN pass."""
+    if math.isnan(value):
+        raise typer.BadParameter("not a number")
+    return value
+
+
+Weights = Annotated[
+    str | None,
+    typer.Option(metavar="WEIGHTS", help=f"{WEIGHTS_HELP} (default: most-net, bundled)", rich_help_panel=INPUT),
+]
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR", help="Folder with photos/ and sketches/ at any depth. (default: cufs)", rich_help_panel=INPUT
+    ),
+]
+Style = Annotated[
+    str | None,
+    typer.Option(metavar="STYLE", help="A style of the weights. (default: their first)", rich_help_panel=DRAWING),
+]
+MinConfidence = Annotated[
+    float,
+    typer.Option(
+        metavar="N", min=0, max=1, callback=finite, help="Of a face to be drawn or used.", rich_help_panel=DRAWING
+    ),
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there already.", rich_help_panel=OUTPUT)]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="JSON on standard output instead of text.", rich_help_panel=OUTPUT)
+]
+Device = Annotated[str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to compute.", rich_help_panel=MACHINE)]
+Precision = Annotated[
+    Literal["auto", "fp32", "bf16"],
+    typer.Option(metavar="auto|fp32|bf16", help="How exactly to compute.", rich_help_panel=MACHINE),
+]
+Offline = Annotated[
+    bool,
+    typer.Option(
+        "--offline", help="Make no connection; only weights that are on this machine.", rich_help_panel=MACHINE
+    ),
+]
