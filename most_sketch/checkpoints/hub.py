@@ -21,6 +21,8 @@ HUB_FILE = "weights.safetensors"
 PATTERN = re.compile(
     r"(?P<repository>\w[\w.-]*/\w[\w.-]*)(@(?P<revision>\w[\w./-]*))?(:(?P<file>\w[\w./ +-]*))?", re.ASCII
 )
+SILENCE = 60.0
+"""Seconds without an answer after which an upload counts as broken off."""
 FILE_SUFFIXES = (".safetensors", ".pt", ".pth", ".ckpt", ".bin")
 """A name that ends so is a file that is missing, not a repository."""
 
@@ -117,9 +119,12 @@ class Hub:
         Raises `WeightsError`.
         """
         from huggingface_hub import CommitOperationAdd, HfApi
+        from huggingface_hub.utils import get_session
 
         if self._is_offline():
             raise WeightsError(f"{repository}: nothing can be pushed while HF_HUB_OFFLINE is set")
+        # Downloads have time-outs of their own; for all else the library would wait for ever.
+        get_session().timeout = SILENCE
         api = HfApi(endpoint=self.endpoint, token=self.token)
         additions = [CommitOperationAdd(name, content) for name, content in files.items()]
         try:
@@ -132,9 +137,14 @@ class Hub:
         return commit.commit_url
 
     def _is_offline(self) -> bool:
-        from huggingface_hub import constants
+        return is_offline(self.offline)
 
-        return self.offline or constants.HF_HUB_OFFLINE
+
+def is_offline(asked: bool) -> bool:
+    """Is no connection to be made, because that was asked for here or by `HF_HUB_OFFLINE`?"""
+    from huggingface_hub import constants
+
+    return asked or constants.HF_HUB_OFFLINE
 
 
 def _verify(address: Address, path: Path, etag: str | None) -> None:

@@ -17,11 +17,11 @@ from most_sketch.checkpoints.manifest import Entry, check, read_manifest
 from most_sketch.checkpoints.packaged import weights_folder
 from most_sketch.checkpoints.trained import Trained
 from most_sketch.config import to_dict
-from most_sketch.errors import WeightsError
+from most_sketch.errors import WeightsError, did_you_mean
 from most_sketch.network.build import AnyGenerator, build_generator
 from most_sketch.network.config import ModelConfig
 from most_sketch.network.encoder import Encoder
-from most_sketch.photo.images import atomic_write
+from most_sketch.photo.images import write_bytes
 
 DEFAULT_WEIGHTS = "most-net"
 BENCHMARK_WEIGHTS = "most-net-cufs"
@@ -60,8 +60,7 @@ def save_weights(
         values[TRAINED] = trained.to_dict()
     # In one entry: the library writes several in a random order, and equal weights are to be equal files.
     metadata = {CONFIG_KEY: json.dumps(values)}
-    with atomic_write(path) as file:
-        file.write(save(tensors, metadata))
+    write_bytes(path, save(tensors, metadata))
 
 
 def load_weights(name_or_path: str | Path = DEFAULT_WEIGHTS, *, offline: bool = False) -> AnyGenerator:
@@ -107,14 +106,16 @@ def load_networks(
     return generator.eval().requires_grad_(False), sketch_encoder
 
 
-def average_weights(names_or_paths: Sequence[str | Path]) -> tuple[AnyGenerator, Encoder | None]:
+def average_weights(
+    names_or_paths: Sequence[str | Path], *, offline: bool = False
+) -> tuple[AnyGenerator, Encoder | None]:
     """A generator with the mean weights of several of one config, given as `load_weights` takes them.
 
     Likewise the sketch encoder, if all have one. Of one training at different times, or gone on with from one start:
     others do not lie near enough to each other. Raises `WeightsError` for different configs. Reference: Izmailov et
     al. 2018; Wortsman et al. 2022.
     """
-    networks = {name: load_networks(name) for name in dict.fromkeys(names_or_paths)}
+    networks = {name: load_networks(name, offline=offline) for name in dict.fromkeys(names_or_paths)}
     first = networks[names_or_paths[0]][0]
     for name, (generator, _) in networks.items():
         if generator.config != first.config:
@@ -171,7 +172,10 @@ def find_weights(name_or_path: str | Path, hub: Hub | None = None) -> Path:
         return find_entry(entries[name], hub)
     address = Address.parse(name)
     if address is None:
-        raise WeightsError(f"{name}: no such weights file, nor weights of that name ({', '.join(entries)})")
+        known = ", ".join(entries)
+        raise WeightsError(
+            f"{name}: no such weights file, nor weights of that name ({known}){did_you_mean(name, entries)}"
+        )
     return hub.find(address)
 
 

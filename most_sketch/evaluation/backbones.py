@@ -6,14 +6,11 @@ nothing else is ever put in its place.
 
 from __future__ import annotations
 
-import hashlib
-import socket
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import torch
 from safetensors import SafetensorError
@@ -21,13 +18,11 @@ from safetensors.torch import load_file
 from torch import Tensor
 from torchvision.models import AlexNet_Weights, SqueezeNet1_1_Weights, VGG16_Weights
 
+from most_sketch.checkpoints.torchvision_weights import torchvision_weights
 from most_sketch.errors import InputError, MostSketchError, WeightsError
 
 if TYPE_CHECKING:
     import lpips
-
-PATIENCE = 4.0
-"""Seconds to wait for the download server before its weights count as not to be had."""
 
 
 @dataclass(frozen=True)
@@ -78,16 +73,16 @@ class MissingBackboneError(MostSketchError):
     """A backbone that is neither in the folder nor in torchvision's cache and cannot be downloaded."""
 
 
-def load_lpips(backbone: Backbone, folder: Path | None, download: bool) -> lpips.LPIPS:
+def load_lpips(backbone: Backbone, folder: Path | None, offline: bool) -> lpips.LPIPS:
     """The official LPIPS v0.1 on torchvision's weights, float32 on the CPU, frozen.
 
-    The weights come from `folder`, else from torchvision's cache, else, if `download`, from its server.
+    The weights come from `folder`, else from torchvision's cache, else, unless `offline`, from its server.
     Raises `MissingBackboneError` with the remedy, and `WeightsError` for a file that is there but is not what it
     should be.
     """
     import lpips
 
-    state, origin = _find_weights(backbone, folder, download)
+    state, origin = _find_weights(backbone, folder, offline)
     # Its constructor starts the backbone at random and warns of torchvision's old spelling; neither concerns us.
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -108,7 +103,7 @@ def load_lpips(backbone: Backbone, folder: Path | None, download: bool) -> lpips
     return metric.eval().requires_grad_(False)
 
 
-def _find_weights(backbone: Backbone, folder: Path | None, download: bool) -> tuple[Mapping[str, Tensor], str]:
+def _find_weights(backbone: Backbone, folder: Path | None, offline: bool) -> tuple[Mapping[str, Tensor], str]:
     """A state dict with torchvision's names, and where it is from."""
     if folder is not None:
         if not folder.is_dir():
@@ -119,43 +114,10 @@ def _find_weights(backbone: Backbone, folder: Path | None, download: bool) -> tu
                 return load_file(path), str(path)
             except (SafetensorError, OSError) as error:
                 raise WeightsError(f"{path}: not a safetensors file ({error})") from error
-    cached = Path(torch.hub.get_dir()) / "checkpoints" / Path(backbone.url).name
-    if not cached.is_file() and not (download and _reachable(backbone.url)):
-        raise MissingBackboneError(
-            f"needs torchvision's {backbone.title} ({backbone.megabytes} MB), which could not be downloaded; give a "
-            f"folder that holds {backbone.file} with --backbones (docs/protocol.md says how to make it)"
-        )
     try:
-        if cached.is_file() and not _is_intact(cached):
-            raise MissingBackboneError(
-                f"needs torchvision's {backbone.title}, of which the copy in torchvision's cache is damaged; delete "
-                f"{cached.name} there"
-            )
-        state: Mapping[str, Tensor] = torch.hub.load_state_dict_from_url(
-            backbone.url, map_location="cpu", progress=False, check_hash=True, weights_only=True
-        )
-    except (OSError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
+        return torchvision_weights(backbone.url, offline=offline), f"torchvision's {backbone.title}"
+    except WeightsError as error:
         raise MissingBackboneError(
-            f"needs torchvision's {backbone.title}, which could not be loaded ({reason}); give a folder that holds "
-            f"{backbone.file} with --backbones"
+            f"needs torchvision's {backbone.title} ({backbone.megabytes} MB): {error}; or give a folder that holds "
+            f"{backbone.file} with --backbones (docs/protocol.md says how to make it)"
         ) from error
-    return state, str(cached)
-
-
-def _is_intact(cached: Path) -> bool:
-    """Whether a file has the checksum that torchvision puts into its name, as in `alexnet-owt-7be5be79.pth`."""
-    digest = hashlib.sha256()
-    with cached.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest().startswith(cached.stem.rpartition("-")[2])
-
-
-def _reachable(url: str) -> bool:
-    """Whether the server answers soon; a download would wait for it without end."""
-    try:
-        with socket.create_connection((urlsplit(url).hostname or "", 443), PATIENCE):
-            return True
-    except OSError:
-        return False

@@ -13,7 +13,7 @@ import torch
 from most_sketch.checkpoints.trained import fingerprint
 from most_sketch.checkpoints.weights import BENCHMARK_WEIGHTS, trained_on
 from most_sketch.device import resolve_device
-from most_sketch.errors import InputError
+from most_sketch.errors import InputError, did_you_mean
 from most_sketch.evaluation.baselines import Method
 from most_sketch.evaluation.methods import BASELINES, Folder, baseline, names_of_weights, network
 from most_sketch.evaluation.metrics import Metrics, load_metrics
@@ -47,7 +47,7 @@ class EvalConfig:
     device: str = "auto"
     batch_size: int = 8
     offline: bool = False
-    """Make no connection for weights."""
+    """Make no connection, for weights or backbones."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def evaluate(
     else:
         name, method = f"{Path(predictions).name}/", Folder(Path(predictions), pairs, known)
     _check(outputs)
-    metrics = load_metrics(config.backbones, device)
+    metrics = load_metrics(config.backbones, device, offline=config.offline)
     scores = _run(pairs, method, metrics, device, config.batch_size, outputs.save, watch)
     seen = _seen(chosen, pairs, config.offline) if predictions is None else (0, True)
     evaluation = Evaluation(name, root.resolve().name, config.split, scores, metrics.missing, *seen)
@@ -103,7 +103,7 @@ def compare(config: EvalConfig, runs: Sequence[str], outputs: Outputs, watch: Wa
     pairs, _ = _split(find_pairs(root), config.split)
     methods = [network(run, config.style, device, config.offline) for run in runs]
     _check(outputs)
-    metrics = load_metrics(config.backbones, device)
+    metrics = load_metrics(config.backbones, device, offline=config.offline)
     evaluations = []
     for number, (run, name, method) in enumerate(zip(runs, names_of_weights(runs), methods, strict=True)):
         part = partial(_watch_part, watch, number, len(runs))
@@ -145,7 +145,7 @@ def _split(pairs: Sequence[Pair], split: str) -> tuple[Sequence[Pair], Sequence[
     if split == "validation":
         training, validation = hold_out(pairs)
         return validation, training
-    raise InputError(f"--split {split}: there are {', '.join(SPLITS)}")
+    raise InputError(f"--split {split}: there are {', '.join(SPLITS)}{did_you_mean(split, SPLITS)}")
 
 
 def _check(outputs: Outputs) -> None:

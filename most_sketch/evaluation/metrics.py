@@ -63,15 +63,18 @@ class Metrics:
         return [dict(zip(scores, values, strict=True)) for values in zip(*scores.values(), strict=True)]
 
 
-def load_metrics(backbones: Path | None, device: torch.device) -> Metrics:
-    """All metrics whose backbones are at hand. Raises `WeightsError` for a backbone's file that is wrong."""
+def load_metrics(backbones: Path | None, device: torch.device, *, offline: bool = False) -> Metrics:
+    """All metrics whose backbones are at hand, or can be downloaded unless `offline`.
+
+    Raises `WeightsError` for a backbone's file that is wrong.
+    """
     available: dict[str, Metric] = {"fsim": fsim, "ssim": ssim}
     missing: dict[str, str] = {}
     for backbone in BACKBONES:
         key = f"lpips_{backbone.net}"
         try:
             # One server has them all: where it did not answer once, do not wait for it again.
-            network = load_lpips(backbone, backbones, download=not missing)
+            network = load_lpips(backbone, backbones, offline=offline or bool(missing))
         except MissingBackboneError as error:
             missing[key] = str(error)
         else:

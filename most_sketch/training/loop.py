@@ -26,6 +26,8 @@ from most_sketch.training.warm_start import warm_start
 LOG_EVERY = 10
 SHEET_ROWS = 12
 CALIBRATION_SKETCHES = 32
+SMALLEST_SIDE = 24
+"""Below this the discriminator's last layers have no pixels left."""
 
 QUICK_METRICS: dict[str, Metric] = {"l1": l1, "ssim": ssim}
 FINAL_METRICS: dict[str, Metric] = {**QUICK_METRICS, "fsim": fsim}
@@ -63,16 +65,19 @@ def train(
     # All of them before the first step: a broken one must not end a run at its first validation.
     for pair in (pair for validation_pairs in held_out for pair in validation_pairs):
         dataset.check_size(pair, load_pair(pair)[0])
+    side = min(*dataset.size, *([config.crop] if config.crop else [])) // max(config.reduce)
+    if side < SMALLEST_SIDE:
+        raise InputError(f"pictures of {side} pixels a side are too few to learn from; {SMALLEST_SIDE} are the least")
     if record.model.matting and not dataset.has_mattes:
         raise InputError("matting is learnt from masks: no photo has one, nor a plain white background")
 
-    backbone = load_backbone(record.perceptual, config.unit_features)
+    backbone = load_backbone(record.perceptual, config.unit_features, execution.offline)
     trainer = Trainer(record.model, config, backbone, execution)
     sampler = StyleSampler([len(style) for style in pairs], config, rank=rank(), ranks=ranks())
 
     # Before the new folder is made: a wrong --init leaves nothing behind.
     if not run.state_file.exists():
-        warm_start(trainer, record.init)
+        warm_start(trainer, record.init, execution.offline)
     if first:
         if new is not None:
             run.begin(new)

@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torchvision.models import VGG19_Weights, vgg16, vgg19
 
+from most_sketch.checkpoints.torchvision_weights import torchvision_weights
 from most_sketch.errors import InputError, WeightsError
 
 LAYERS = ("pool1", "pool2", "pool4")
@@ -70,8 +71,8 @@ def _unit(features: Tensor) -> Tensor:
     return features * (features.square().mean(dim=1, keepdim=True) + 1e-6).rsqrt()
 
 
-def load_backbone(choice: str, unit_features: bool = False) -> PerceptualBackbone | None:
-    """`vgg19` (torchvision's, downloaded once), a safetensors file of a VGG-16 or VGG-19, or `none`.
+def load_backbone(choice: str, unit_features: bool = False, offline: bool = False) -> PerceptualBackbone | None:
+    """`vgg19` (torchvision's, downloaded once unless `offline`), a safetensors file of a VGG-16 or VGG-19, or `none`.
 
     A file uses the names of torchvision's models (`features.0.weight`), at least up to conv4's last layer.
     Raises `InputError` or `WeightsError` with the remedy.
@@ -80,12 +81,16 @@ def load_backbone(choice: str, unit_features: bool = False) -> PerceptualBackbon
         return None
     if choice == "vgg19":
         try:
-            return PerceptualBackbone(vgg19(weights=VGG19_Weights.IMAGENET1K_V1).features[:28], unit_features)
-        except OSError as error:
+            network = torchvision_weights(VGG19_Weights.IMAGENET1K_V1.url, offline=offline)
+        except WeightsError as error:
             raise InputError(
-                f"VGG-19 could not be downloaded ({error}); give a local file with --perceptual PATH, "
+                f"torchvision's VGG-19 (548 MB): {error}; give a local file with --perceptual FILE, "
                 "or --perceptual none to train without style and content loss"
             ) from error
+        with torch.device("meta"):
+            layers = vgg19(weights=None).features[:28]
+        layers.load_state_dict({name: network[f"features.{name}"] for name in layers.state_dict()}, assign=True)
+        return PerceptualBackbone(layers, unit_features)
     path = Path(choice)
     if not path.is_file():
         raise InputError(f"--perceptual {choice}: no such file; use vgg19, none or a safetensors file")

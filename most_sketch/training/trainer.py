@@ -38,6 +38,8 @@ class Execution:
     """Steps between checkpoints."""
     validate_every: int = 250
     """Steps between validations with their sheets."""
+    offline: bool = False
+    """Make no connection for the backbone or what the run begins with."""
 
     def autocast(self) -> torch.autocast:
         """Compute in this precision while the context lasts."""

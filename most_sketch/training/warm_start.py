@@ -15,13 +15,13 @@ from most_sketch.training.runs import Run
 from most_sketch.training.trainer import Trainer
 
 
-def warm_start(trainer: Trainer, init: str | None) -> None:
+def warm_start(trainer: Trainer, init: str | None, offline: bool = False) -> None:
     """Begin with the networks of the run in this folder, or of these weights, if any; else with random ones.
 
     Raises `InputError` and `WeightsError` for what cannot be begun with.
     """
     if init:
-        begin_with(trainer, *_networks(init, trainer.config))
+        begin_with(trainer, *_networks(init, trainer.config, offline))
     elif trainer.config.fixed_memory:
         raise InputError("fixed_memory leaves the memory as --init brought it; give --init")
 
@@ -62,13 +62,15 @@ def _fitting(ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> list[s
     return [name for name in ours.keys() & theirs.keys() if theirs[name].shape == ours[name].shape]
 
 
-def _networks(init: str, config: TrainConfig) -> tuple[Mapping[str, Tensor], Mapping[str, Tensor], tuple[str, ...]]:
+def _networks(
+    init: str, config: TrainConfig, offline: bool
+) -> tuple[Mapping[str, Tensor], Mapping[str, Tensor], tuple[str, ...]]:
     """The networks of an earlier run, or those in weights: (artist, discriminator, styles)."""
     run = Run(Path(init))
     if run.exists:
         state = run.state()
         return state["artist"], state["discriminator"], run.record().model.styles
-    generator, sketch_encoder = load_networks(init)
+    generator, sketch_encoder = load_networks(init, offline=offline)
     artist = {f"generator.{name}": tensor for name, tensor in generator.state_dict().items()}
     if sketch_encoder is not None:
         artist |= {f"{SKETCH_ENCODER}{name}": tensor for name, tensor in sketch_encoder.state_dict().items()}

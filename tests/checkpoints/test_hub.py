@@ -15,6 +15,7 @@ import pytest
 from conftest import Command
 from hub_server import CHUNK, OWNER_TOKEN, Fault, HubServer
 from huggingface_hub import constants
+from huggingface_hub.utils import close_session
 
 from most_sketch.checkpoints.hub import Address, Hub
 from most_sketch.checkpoints.weights import find_weights, load_weights
@@ -252,3 +253,14 @@ def test_the_command_honours_the_environment(server: HubServer, weights: bytes, 
     assert refused.stderr.startswith(f"most-sketch: error: {REPOSITORY}: ")
     assert refused.stderr.count("\n") == 1
     assert len(server.requests) == asked
+
+
+def test_a_hub_that_stays_silent_ends_a_push(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("most_sketch.checkpoints.hub.SILENCE", 0.2)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    close_session()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        hub = Hub(endpoint=f"http://127.0.0.1:{silent.getsockname()[1]}", token=OWNER_TOKEN)
+        with pytest.raises(WeightsError, match=r"broke off \(.*timed out"):
+            hub.push(REPOSITORY, {}, "nothing", private=True, tag=None)
+    close_session()
