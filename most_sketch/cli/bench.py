@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING
 
 import typer
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
+
+from most_sketch.cli.options import AsJson, Device, Offline, Precision, Weights
+from most_sketch.cli.tables import print_table
 
 if TYPE_CHECKING:
     from most_sketch.drawing.speed import Speed
 
 
 def bench_command(
-    weights: Annotated[str | None, typer.Option(help="As for convert. (default: the bundled weights)")] = None,
-    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to compute.")] = "auto",
-    precision: Annotated[Literal["auto", "fp32", "bf16"], typer.Option(help="How exactly to compute.")] = "auto",
-    offline: Annotated[bool, typer.Option("--offline", help="Make no connection; only weights that are here.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    weights: Weights = None,
+    device: Device = "auto",
+    precision: Precision = "auto",
+    offline: Offline = False,
+    as_json: AsJson = False,
 ) -> None:
     """Measure how fast this machine draws, with the example portraits."""
     start = time.perf_counter()
@@ -34,11 +37,11 @@ def bench_command(
     if as_json:
         typer.echo(json.dumps({"weights": name, "start": loading} | speed.as_dict()))
     else:
-        Console().print(_table(name, loading, speed))
+        print_table(_table(name, loading, speed))
 
 
 def _table(weights: str, loading: float, speed: Speed) -> Table:
-    table = Table(title=f"{weights}, {speed.precision}\n{speed.device}", show_header=False)
+    table = Table(title=Text(f"{weights}, {speed.precision}\n{speed.device}"), show_header=False)
     table.add_row("import and load", f"{loading:.2f} s")
     table.add_row("find and frame a face", f"{speed.detection:.3f} s")
     for size, taken in speed.drawing.items():

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from most_sketch.cli.batch_report import BatchReport
+from most_sketch.cli.help import DRAWING, INPUT, MACHINE, OUTPUT
+from most_sketch.cli.options import AsJson, Device, MinConfidence, Offline, Overwrite, Precision, Weights
 from most_sketch.errors import InputError
 from most_sketch.terminal import say
 
@@ -35,47 +37,83 @@ def convert_command(
         typer.Option(
             "--output",
             "-o",
-            help="File or folder to write to, - for stdout (default: photo.sketch.png beside the photo).",
+            metavar="FILE|DIR",
+            help="Where to write, - for stdout. (default: photo.sketch.png beside the photo)",
+            rich_help_panel=OUTPUT,
         ),
     ] = None,
     style: Annotated[
-        str | None, typer.Option(help="A style of the weights, or all (default: the weights' first).")
+        str | None,
+        typer.Option(
+            metavar="STYLE", help="A style of the weights, or all. (default: their first)", rich_help_panel=DRAWING
+        ),
     ] = None,
-    weights: Annotated[
-        str | None, typer.Option(help="A name, a file, a run's folder, or owner/repo of the Hub.")
-    ] = None,
+    weights: Weights = None,
     align: Annotated[
-        bool, typer.Option("--align/--no-align", help="Find the face, or take the photo as already framed.")
+        bool,
+        typer.Option(
+            "--align/--no-align", help="Find the face, or take the photo as already framed.", rich_help_panel=DRAWING
+        ),
     ] = True,
-    faces: Annotated[str, typer.Option(metavar="largest|all|N", help="Which faces; N is the N largest.")] = "largest",
-    min_confidence: Annotated[float, typer.Option(min=0, max=1, help="Of a face to be drawn.")] = 0.9,
+    faces: Annotated[
+        str,
+        typer.Option(metavar="largest|all|N", help="Which faces; N is the N largest.", rich_help_panel=DRAWING),
+    ] = "largest",
+    min_confidence: MinConfidence = 0.9,
     size: Annotated[
         str,
-        typer.Option(metavar="auto|N", help="Height of a sketch in pixels, 250 to 1250, or what suits the photo."),
+        typer.Option(
+            metavar="auto|N",
+            help="Height of a sketch in pixels, 250 to 1250, or what suits the photo.",
+            rich_help_panel=DRAWING,
+        ),
     ] = "auto",
     layout: Annotated[
         Literal["crop", "photo", "side-by-side"],
-        typer.Option(help="The face alone, where it is in the photo on white paper, or beside the photo."),
+        typer.Option(
+            metavar="crop|photo|side-by-side",
+            help="The face alone, where it is in the photo on white paper, or beside the photo.",
+            rich_help_panel=DRAWING,
+        ),
     ] = "crop",
     format_: Annotated[
         Literal["png", "jpg", "webp", "tiff"] | None,
-        typer.Option("--format", help="Of the sketches (default: by the output's name, else png)."),
+        typer.Option(
+            "--format",
+            metavar="png|jpg|webp|tiff",
+            help="Of the sketches. (default: by the output's name, else png)",
+            rich_help_panel=OUTPUT,
+        ),
     ] = None,
-    quality: Annotated[int, typer.Option(min=1, max=100, help="Of jpg and webp.")] = 90,
-    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Search folders below folders too.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Draw anew what is there already.")] = False,
-    batch_size: Annotated[str, typer.Option(metavar="auto|N", help="Faces drawn at once.")] = "auto",
-    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to compute.")] = "auto",
-    precision: Annotated[Literal["auto", "fp32", "bf16"], typer.Option(help="How exactly to compute.")] = "auto",
-    offline: Annotated[bool, typer.Option("--offline", help="Make no connection; only weights that are here.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One line of JSON a photo, on stdout.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only errors.")] = False,
+    quality: Annotated[
+        int, typer.Option(metavar="N", min=1, max=100, help="Of jpg and webp.", rich_help_panel=OUTPUT)
+    ] = 90,
+    recursive: Annotated[
+        bool,
+        typer.Option("--recursive", "-r", help="Search folders below folders too.", rich_help_panel=INPUT),
+    ] = False,
+    overwrite: Overwrite = False,
+    batch_size: Annotated[
+        str, typer.Option(metavar="auto|N", help="Faces drawn at once.", rich_help_panel=MACHINE)
+    ] = "auto",
+    device: Device = "auto",
+    precision: Precision = "auto",
+    offline: Offline = False,
+    as_json: AsJson = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only errors.", rich_help_panel=OUTPUT)] = False,
     ray: Annotated[
         str | None,
-        typer.Option(metavar="local|auto|ADDRESS", help="Draw on a Ray cluster: a new one here, the one here, or it."),
+        typer.Option(
+            metavar="local|auto|ADDRESS",
+            help="Draw on a Ray cluster: a new one here, the one here, or it.",
+            rich_help_panel=MACHINE,
+        ),
     ] = None,
     ray_workers: Annotated[
-        str | None, typer.Option(metavar="MIN[-MAX]", help="How many (default: 1 to one for each CPU or GPU).")
+        str | None,
+        typer.Option(
+            metavar="MIN[-MAX]", help="How many. (default: 1 to one for each CPU or GPU)", rich_help_panel=MACHINE
+        ),
     ] = None,
 ) -> None:
     """Draw the faces in photos as sketches."""
@@ -164,7 +202,10 @@ def _plan(
 
 
 def _read_stdin() -> bytes:
-    content = sys.stdin.buffer.read(MAX_STREAM + 1)
+    try:
+        content = sys.stdin.buffer.read(MAX_STREAM + 1)
+    except OSError as error:
+        raise InputError(f"standard input: cannot be read ({error.strerror})") from error
     if len(content) > MAX_STREAM:
         raise InputError(f"standard input: more than the {MAX_STREAM >> 20} MiB that are accepted for one photo")
     return content

@@ -10,22 +10,43 @@ from typing import Annotated
 
 import typer
 
+from most_sketch.cli.help import OUTPUT
+from most_sketch.cli.options import Device, Offline, Weights
 from most_sketch.errors import MostSketchError
 from most_sketch.terminal import say
 
 
 def demo_command(
-    host: Annotated[str, typer.Option(help="Address to serve at; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
+    host: Annotated[
+        str,
+        typer.Option(
+            metavar="ADDRESS", help="Address to serve at; 0.0.0.0 lets other machines in.", rich_help_panel=OUTPUT
+        ),
+    ] = "127.0.0.1",
     port: Annotated[
-        int | None, typer.Option(min=1, max=65535, help="Port to serve at (default: the first free one from 7860).")
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            max=65535,
+            help="Port to serve at. (default: the first free one from 7860)",
+            rich_help_panel=OUTPUT,
+        ),
     ] = None,
-    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")] = True,
-    weights: Annotated[str | None, typer.Option(help="Name of bundled weights, or a safetensors file.")] = None,
-    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to compute.")] = "auto",
+    browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.", rich_help_panel=OUTPUT)
+    ] = True,
+    weights: Weights = None,
+    device: Device = "auto",
+    offline: Offline = False,
 ) -> None:
     """Open a page to draw with in the browser, served by this machine. Needs pip install 'most-sketch[demo]'."""
+    from most_sketch.demo.environment import WITHOUT_PROXY, environment
+
     try:
-        from most_sketch.demo.server import serving
+        # Gradio makes clients when it is imported; proxies of kinds that they do not know would end that.
+        with environment(WITHOUT_PROXY):
+            from most_sketch.demo.server import serving
     except ModuleNotFoundError as error:
         if error.name != "gradio":
             raise
@@ -38,7 +59,7 @@ def demo_command(
     # Pillow warns of strange tags and of sizes that we accept; errors say what matters.
     warnings.filterwarnings("ignore", module="PIL")
     name = weights or DEFAULT_WEIGHTS
-    sketcher = Sketcher.load(name, device)
+    sketcher = Sketcher.load(name, device, offline=offline)
     entry = read_manifest().get(name)
     licence = entry.licence if entry else None
     # So that temporary files are removed when the process is told to end.

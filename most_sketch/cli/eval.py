@@ -13,45 +13,53 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Table
 
+from most_sketch.cli.help import INPUT, MACHINE, OUTPUT
+from most_sketch.cli.options import WEIGHTS_HELP, AsJson, Data, Device, Offline, Style
+from most_sketch.cli.tables import print_table
 from most_sketch.errors import InputError
 from most_sketch.terminal import say
-
-TABLE_WIDTH = 120
-"""Columns of the table where standard output is no terminal."""
 
 
 def eval_command(
     runs: Annotated[
-        list[str] | None, typer.Argument(metavar="[RUN]...", help="With --compare: weights files or folders of runs.")
+        list[str] | None, typer.Argument(metavar="[WEIGHTS]...", help=f"With --compare. {WEIGHTS_HELP}")
     ] = None,
-    data: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Folder with photos/ and sketches/ at any depth. (default: cufs)"),
-    ] = None,
+    data: Data = None,
     weights: Annotated[
         str | None,
-        typer.Option(
-            metavar="NAME|PATH", help="Bundled weights, a weights file, or a run's folder. (default: most-net-cufs)"
-        ),
+        typer.Option(metavar="WEIGHTS", help=f"{WEIGHTS_HELP} (default: most-net-cufs)", rich_help_panel=INPUT),
     ] = None,
     predictions: Annotated[
         str | None,
         typer.Option(
             metavar="DIR|grey|dodge|nearest",
             help="Score sketches that are there already, matched by name, or a classical baseline.",
+            rich_help_panel=INPUT,
         ),
     ] = None,
     split: Annotated[
-        str, typer.Option(metavar="all|validation", help="All pairs, or the tenth that training never sees.")
+        str,
+        typer.Option(
+            metavar="all|validation",
+            help="All pairs, or the tenth that training never sees.",
+            rich_help_panel=INPUT,
+        ),
     ] = "all",
     compare: Annotated[
-        bool, typer.Option("--compare", help="Score each RUN and print them side by side, as in Table II.")
+        bool,
+        typer.Option(
+            "--compare", help="Score each of WEIGHTS and print them in one table, as Table II.", rich_help_panel=INPUT
+        ),
     ] = False,
-    style: Annotated[str | None, typer.Option(help="Style to draw in, of weights that have several.")] = None,
+    style: Style = None,
     gallery: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Pairs from which --predictions nearest takes its sketches.")
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Pairs from which --predictions nearest takes its sketches.",
+            rich_help_panel=INPUT,
+        ),
     ] = None,
     backbones: Annotated[
         Path | None,
@@ -59,17 +67,27 @@ def eval_command(
             metavar="DIR",
             help="Folder with squeezenet1_1-features.safetensors, alexnet-features.safetensors and "
             "vgg16-features.safetensors for LPIPS. (default: torchvision's cache or download, 770 MB)",
+            rich_help_panel=INPUT,
         ),
     ] = None,
-    save: Annotated[Path | None, typer.Option(metavar="DIR", help="Keep the sketches, as DATABASE/NAME.png.")] = None,
-    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the scores of every pair.")] = None,
-    report: Annotated[
-        Path | None, typer.Option(metavar="FILE.html", help="Write a page with table, charts and examples.")
+    save: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Keep the sketches, as DATABASE/NAME.png.", rich_help_panel=OUTPUT),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of the table.")] = False,
-    offline: Annotated[bool, typer.Option("--offline", help="Make no connection; only weights that are here.")] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
-    batch_size: Annotated[int, typer.Option(min=1, help="Pairs that are drawn and scored at once.")] = 8,
+    csv: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the scores of every pair.", rich_help_panel=OUTPUT)
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a web page with table, charts and examples.", rich_help_panel=OUTPUT),
+    ] = None,
+    as_json: AsJson = False,
+    offline: Offline = False,
+    device: Device = "auto",
+    batch_size: Annotated[
+        int,
+        typer.Option(metavar="N", min=1, help="Pairs that are drawn and scored at once.", rich_help_panel=MACHINE),
+    ] = 8,
 ) -> None:
     """Score sketches against an artist's: FSIM, SSIM, LPIPS and L1, beside the published figures."""
     if compare != bool(runs):
@@ -95,19 +113,11 @@ def eval_command(
             evaluations = [evaluate(config, weights, predictions, outputs, watch)]
     if as_json:
         summaries = [summary(evaluation) for evaluation in evaluations]
-        typer.echo(json.dumps(summaries if runs else summaries[0], indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(summaries if runs else summaries[0], indent=2))
     else:
-        _show(comparison_table(evaluations) if runs else method_table(evaluations[0]))
+        print_table(comparison_table(evaluations) if runs else method_table(evaluations[0]))
     for line in dict.fromkeys(line for evaluation in evaluations for line in notes(evaluation)):
         say(line)
-
-
-def _show(table: Table) -> None:
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        # Rich would take a pipe for 80 columns wide and cut the headings.
-        console.width = TABLE_WIDTH
-    console.print(table)
 
 
 @contextmanager

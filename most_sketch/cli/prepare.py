@@ -9,33 +9,56 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
-from most_sketch.errors import InputError
+from most_sketch.cli.help import PAIRS
+from most_sketch.cli.options import Device, MinConfidence, finite
+from most_sketch.errors import InputError, did_you_mean
 from most_sketch.terminal import say
 
 
 def prepare_command(
-    source: Annotated[Path, typer.Argument(help="Folder with photos/ and sketches/ at any depth.")],
-    destination: Annotated[Path, typer.Argument(help="Folder for the pairs in the frame; the tree is kept.")],
+    source: Annotated[Path, typer.Argument(metavar="DIR", help="Folder with photos/ and sketches/ at any depth.")],
+    destination: Annotated[
+        Path, typer.Argument(metavar="PAIRS", help="Folder for the pairs in the frame; the tree is kept.")
+    ],
     scale: Annotated[
-        float, typer.Option(min=0.5, max=5, help="Size of the pairs, in frames of 200x250: 2 for 400x500.")
+        float,
+        typer.Option(
+            metavar="N",
+            min=0.5,
+            max=5,
+            callback=finite,
+            help="Size of the pairs, in frames of 200x250: 2 for 400x500.",
+            rich_help_panel=PAIRS,
+        ),
     ] = 1.0,
     fit: Annotated[
         bool,
-        typer.Option("--fit", help="Bend each drawing onto its photo, where the two are not of one size."),
+        typer.Option(
+            "--fit", help="Bend each drawing onto its photo, where the two are not of one size.", rich_help_panel=PAIRS
+        ),
     ] = False,
     keep_habit: Annotated[
         bool,
-        typer.Option("--keep-habit", help="With --fit: leave what all drawings of a database have in common."),
+        typer.Option(
+            "--keep-habit",
+            help="With --fit: leave what all drawings of a database have in common.",
+            rich_help_panel=PAIRS,
+        ),
     ] = False,
     keep_paper: Annotated[
         bool,
         typer.Option("--keep-paper", help="Leave the paper of drawings as it is, captions and all; for benchmarks."),
     ] = False,
     frame: Annotated[
-        str, typer.Option(metavar="cufs|cufsf", help="Where the face is in the frame: as in CUFS, or as in CUFSF.")
+        str,
+        typer.Option(
+            metavar="cufs|cufsf",
+            help="Where the face is in the frame: as in CUFS, or as in CUFSF.",
+            rich_help_panel=PAIRS,
+        ),
     ] = "cufs",
-    min_confidence: Annotated[float, typer.Option(min=0, max=1, help="Of a face to be used.")] = 0.9,
-    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to look for faces.")] = "auto",
+    min_confidence: MinConfidence = 0.9,
+    device: Device = "auto",
 ) -> None:
     """Bring unaligned pairs into the frame, ready for `train`.
 
@@ -50,7 +73,7 @@ def prepare_command(
     from most_sketch.photo.faces import FaceFinder
 
     if frame not in FRAMES:
-        raise InputError(f"--frame {frame}: there are {', '.join(FRAMES)}")
+        raise InputError(f"--frame {frame}: there are {', '.join(FRAMES)}{did_you_mean(frame, FRAMES)}")
     if keep_habit and not fit:
         raise InputError("--keep-habit goes with --fit")
     origin, target = source.resolve(), destination.resolve()

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from most_sketch.cli.help import OUTPUT
+from most_sketch.cli.options import Device, Offline, Overwrite, Weights
 from most_sketch.errors import InputError
 from most_sketch.terminal import say
 
@@ -16,12 +18,19 @@ def styles_command(
         Path | None, typer.Argument(metavar="[PHOTO]", help="What --output shows. (default: an example portrait)")
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write a picture of the photo in every style.")
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write a picture of the photo in every style.",
+            rich_help_panel=OUTPUT,
+        ),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace FILE if it is there already.")] = False,
-    weights: Annotated[str | None, typer.Option(help="As for convert. (default: the bundled weights)")] = None,
-    offline: Annotated[bool, typer.Option("--offline", help="Make no connection; only weights that are here.")] = False,
-    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to draw.")] = "auto",
+    overwrite: Overwrite = False,
+    weights: Weights = None,
+    offline: Offline = False,
+    device: Device = "auto",
 ) -> None:
     """The styles to choose from with convert --style; the first is the default."""
     from most_sketch.checkpoints.header import read_header

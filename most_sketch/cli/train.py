@@ -12,10 +12,11 @@ from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
+from most_sketch.cli.help import INPUT, MACHINE, OUTPUT, TRAINING
+from most_sketch.cli.options import Device, Offline, Precision
 from most_sketch.cli.train_display import progress
-from most_sketch.errors import InputError
+from most_sketch.errors import InputError, did_you_mean
 from most_sketch.terminal import say
 
 if TYPE_CHECKING:
@@ -23,13 +24,19 @@ if TYPE_CHECKING:
 
 
 def train_command(
-    out: Annotated[Path, typer.Option(help="Folder of the run: state, weights, log and sample sheets.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            metavar="DIR", help="Folder of the run: state, weights, log and sample sheets.", rich_help_panel=OUTPUT
+        ),
+    ],
     data: Annotated[
         list[str] | None,
         typer.Option(
             metavar="[NAME=]DIR",
             help="Folder with photos/ and sketches/ at any depth. Repeat as NAME=DIR to train several styles "
             "together, each with its own memory. A single folder's style is named pencil.",
+            rich_help_panel=INPUT,
         ),
     ] = None,
     resume: Annotated[
@@ -38,54 +45,89 @@ def train_command(
             "--resume",
             help="Go on with the run in --out from its last state. Where its data or backgrounds have moved, give "
             "--data or --backgrounds with it.",
+            rich_help_panel=INPUT,
         ),
     ] = False,
     model: Annotated[
         str | None,
         typer.Option(
-            help="ours, paper or pix2pix: the network and the settings to train it with. "
-            "(default: ours; with --init the network that it has)"
+            metavar="ours|paper|pix2pix",
+            help="The network and the settings to train it with. (default: ours; with --init the network that it has)",
+            rich_help_panel=TRAINING,
         ),
     ] = None,
     memory_refinement: Annotated[
-        bool, typer.Option("--memory-refinement/--no-memory-refinement", help="The paper's ablation.")
+        bool,
+        typer.Option(
+            "--memory-refinement/--no-memory-refinement", help="The paper's ablation.", rich_help_panel=TRAINING
+        ),
     ] = True,
-    steps: Annotated[int | None, typer.Option(min=1, help="Training steps.")] = None,
-    batch_size: Annotated[int | None, typer.Option(min=1, help="Pairs in a step, of all processes together.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Decides all that is random.")] = None,
+    steps: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Training steps.", rich_help_panel=TRAINING)
+    ] = None,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Pairs in a step, of all processes together.", rich_help_panel=TRAINING),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(metavar="N", min=0, help="Decides all that is random.", rich_help_panel=TRAINING)
+    ] = None,
     perceptual: Annotated[
         str | None,
         typer.Option(
-            metavar="vgg19|PATH|none",
+            metavar="vgg19|FILE|none",
             help="Backbone of style and content loss: torchvision's VGG-19, a safetensors file of a VGG-16 or "
             "VGG-19 in torchvision's names, or none. (default: vgg19)",
+            rich_help_panel=INPUT,
         ),
     ] = None,
     backgrounds: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Pictures to put behind photos that are plain white there or have a mask."),
+        typer.Option(
+            metavar="DIR",
+            help="Pictures to put behind photos that are plain white there or have a mask.",
+            rich_help_panel=INPUT,
+        ),
     ] = None,
     init: Annotated[
         str | None,
         typer.Option(
-            metavar="RUN|WEIGHTS",
+            metavar="WEIGHTS",
             help="What to begin with: the networks of an earlier run and its memories of styles of the same name; "
             "or, with --set fixed_memory=true, weights to draw with.",
+            rich_help_panel=INPUT,
         ),
     ] = None,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="Any other setting of network, training or loss weights."),
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="Any other setting of network, training or loss weights.",
+            rich_help_panel=TRAINING,
+        ),
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
-    precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
+    device: Device = "auto",
+    precision: Precision = "auto",
     compile_: Annotated[
-        bool | None, typer.Option("--compile/--no-compile", help="torch.compile. (default: on CUDA and with bf16)")
+        bool | None,
+        typer.Option(
+            "--compile/--no-compile", help="torch.compile. (default: on CUDA and with bf16)", rich_help_panel=MACHINE
+        ),
     ] = None,
-    save_every: Annotated[int, typer.Option(min=1, help="Steps between checkpoints.")] = 100,
-    validate_every: Annotated[int, typer.Option(min=1, help="Steps between validations and sample sheets.")] = 250,
+    offline: Offline = False,
+    save_every: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Steps between checkpoints.", rich_help_panel=OUTPUT)
+    ] = 100,
+    validate_every: Annotated[
+        int,
+        typer.Option(metavar="N", min=1, help="Steps between validations and sample sheets.", rich_help_panel=OUTPUT),
+    ] = 250,
     tensorboard: Annotated[
-        bool, typer.Option("--tensorboard", help="Write all figures to tensorboard/ in the run's folder too.")
+        bool,
+        typer.Option(
+            "--tensorboard", help="Write all figures to tensorboard/ in the run's folder too.", rich_help_panel=OUTPUT
+        ),
     ] = False,
 ) -> None:
     """Train on paired photos and sketches. Ctrl-C saves; --resume goes on exactly.
@@ -121,7 +163,7 @@ def train_command(
         values = {name: value for name, value in options.items() if value is not None} | _parse(settings or [])
         if not memory_refinement:
             values["memory_refinement"] = 0.0
-        new = _new_record(model, data or [], perceptual, backgrounds, init, values)
+        new = _new_record(model, data or [], perceptual, backgrounds, init, values, offline)
         total = new.train.steps
     where = resolve_device(device)
     dtype = resolve_precision(precision, where)
@@ -137,17 +179,16 @@ def train_command(
             for keeper in keep:
                 keeper(step, scores)
 
-        execution = Execution(own, dtype, compiled, save_every, validate_every)
+        execution = Execution(own, dtype, compiled, save_every, validate_every, offline)
         scores = train(run, new, execution, report, lambda: stop.requested, say, moved)
         if rank() > 0:
             return
-    console = Console(stderr=True)
     if stop.requested:
-        console.print(f"Stopped and saved. Go on with: most-sketch train --out {out} --resume")
+        say(f"Stopped and saved. Go on with: most-sketch train --out {out} --resume")
         raise typer.Exit(130)
     for name, value in scores.items():
-        console.print(f"{name.replace('_', ' ')}: {value:.4f}", highlight=False)
-    console.print(f"Weights: {run.weights_file}")
+        say(f"{name.replace('_', ' ')}: {value:.4f}")
+    say(f"Weights: {run.weights_file}")
     say(f"Report: {run.report_file}")
 
 
@@ -158,6 +199,7 @@ def _new_record(
     backgrounds: Path | None,
     init: str | None,
     values: dict[str, Any],
+    offline: bool,
 ) -> RunRecord:
     """The record of a new run: a preset, or the network it begins with, with `values` changed."""
     from most_sketch.pairs.pairs import find_pairs, frame_height
@@ -165,13 +207,13 @@ def _new_record(
     from most_sketch.training.runs import RunRecord, network_of
 
     if name and name not in PRESETS:
-        raise InputError(f"--model {name}: there are {', '.join(PRESETS)}")
+        raise InputError(f"--model {name}: there are {', '.join(PRESETS)}{did_you_mean(name, PRESETS)}")
     if "styles" in values:
         raise InputError("--set styles: the styles are those of --data NAME=DIR")
     folders = _styles(data)
     model, train = PRESETS[name or "ours"]
     if init and not name:
-        model = network_of(init)
+        model = network_of(init, offline)
     frame = {"frame_height": frame_height(find_pairs(next(iter(folders.values())))[0])}
     model, train = override(model, train, frame | values | {"styles": list(folders)})
     if not (train.losses.style or train.losses.content):

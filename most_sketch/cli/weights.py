@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from most_sketch.cli.help import INPUT, OUTPUT, Command
+from most_sketch.cli.options import WEIGHTS_HELP, AsJson, Offline
 from most_sketch.errors import WeightsError
 from most_sketch.terminal import say
 
 if TYPE_CHECKING:
     from most_sketch.checkpoints.manifest import Entry
 
-NAME_HELP = "A name from `weights list`, a file, the folder of a run, or owner/repo[@revision][:file]."
-Name = Annotated[str, typer.Argument(metavar="NAME", help=NAME_HELP)]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Name = Annotated[str, typer.Argument(metavar="WEIGHTS", help=WEIGHTS_HELP)]
 
 weights_app = typer.Typer(no_args_is_help=True, help="List, check, fetch and publish weights.")
 
 
-@weights_app.command("list")
+@weights_app.command("list", cls=Command)
 def list_command(as_json: AsJson = False) -> None:
     """The weights that go by a name, and where they are."""
     from most_sketch.checkpoints.manifest import read_manifest
@@ -32,11 +32,15 @@ def list_command(as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps(rows))
         return
-    for row in rows:
-        typer.echo(f"{row['name']}  {_megabytes(row['size'])}  {row['where']}  licence: {row['licence']}")
+    lines = [("NAME", "SIZE", "WHERE", "LICENCE")]
+    lines += [(row["name"], _megabytes(row["size"]), row["where"], row["licence"]) for row in rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for name, size, *rest in lines:
+        cells = [name.ljust(widths[0]), size.rjust(widths[1]), *map(str.ljust, rest, widths[2:])]
+        typer.echo("  ".join(cells).rstrip())
 
 
-@weights_app.command("info")
+@weights_app.command("info", cls=Command)
 def info_command(name: Name, as_json: AsJson = False) -> None:
     """What weights are, without a connection."""
     from most_sketch.checkpoints.header import read_header
@@ -64,12 +68,17 @@ def info_command(name: Name, as_json: AsJson = False) -> None:
         typer.echo(f"{key}: {_text(value)}")
 
 
-@weights_app.command("average")
+@weights_app.command("average", cls=Command)
 def average_command(
     names: Annotated[
-        list[str], typer.Argument(metavar="NAME NAME...", help=f"{NAME_HELP} One named twice counts twice.")
+        list[str],
+        typer.Argument(metavar="WEIGHTS...", help=f"Two or more. {WEIGHTS_HELP} One named twice counts twice."),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Where the mean is written.")],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="FILE", help="Where the mean is written.", rich_help_panel=OUTPUT),
+    ],
+    offline: Offline = False,
 ) -> None:
     """The mean of weights of one training at different times: smoother than each."""
     from torch import float16
@@ -81,9 +90,9 @@ def average_command(
         raise WeightsError("one file has no mean; name two or more")
     if output.is_dir():
         raise WeightsError(f"{output}: is a folder, not a file")
-    generator, sketch_encoder = average_weights(names)
+    generator, sketch_encoder = average_weights(names, offline=offline)
     # What one of them has seen, the mean has seen.
-    parts = {held_out(name) for name in set(names)}
+    parts = {held_out(name, offline=offline) for name in set(names)}
     if len(parts) == 1:
         (together,) = parts
     else:
@@ -93,7 +102,7 @@ def average_command(
     typer.echo(output)
 
 
-@weights_app.command("pull")
+@weights_app.command("pull", cls=Command)
 def pull_command(name: Name) -> None:
     """Download weights, or a newer state of them, to use them offline; print where they are."""
     from most_sketch.checkpoints.hub import Address, Hub
@@ -115,10 +124,10 @@ def pull_command(name: Name) -> None:
     typer.echo(path)
 
 
-@weights_app.command("verify")
+@weights_app.command("verify", cls=Command)
 def verify_command(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help=f"{NAME_HELP}  [default: all that are here]")
+        list[str] | None, typer.Argument(metavar="[WEIGHTS]...", help=f"{WEIGHTS_HELP} (default: all that are here)")
     ] = None,
 ) -> None:
     """Compare weights on this machine with their checksums, and load them. Exit code 1 if any is damaged."""
@@ -140,16 +149,32 @@ def verify_command(
         raise typer.Exit(1)
 
 
-@weights_app.command("push")
+@weights_app.command("push", cls=Command)
 def push_command(
     repository: Annotated[str, typer.Argument(metavar="OWNER/REPO", help="Repository on the Hub; made if need be.")],
-    run_folder: Annotated[Path, typer.Option("--run", metavar="DIR", help="Folder of the finished training run.")],
+    run_folder: Annotated[
+        Path,
+        typer.Option("--run", metavar="DIR", help="Folder of the finished training run.", rich_help_panel=INPUT),
+    ],
     licence: Annotated[
-        str, typer.Option(metavar="ID", help="Of the weights, as the Hub calls it, such as mit or cc-by-nc-4.0.")
+        str,
+        typer.Option(
+            metavar="ID",
+            help="Of the weights, as the Hub calls it, such as mit or cc-by-nc-4.0.",
+            rich_help_panel=OUTPUT,
+        ),
     ] = "other",
-    about: Annotated[str, typer.Option(metavar="TEXT", help="For the card: what pictures these are, and whose.")] = "",
-    private: Annotated[bool, typer.Option("--private", help="Make a new repository private.")] = False,
-    tag: Annotated[str | None, typer.Option(help="Tag the state that was pushed, as v1.0.0.")] = None,
+    about: Annotated[
+        str,
+        typer.Option(metavar="TEXT", help="For the card: what pictures these are, and whose.", rich_help_panel=OUTPUT),
+    ] = "",
+    private: Annotated[
+        bool, typer.Option("--private", help="Make a new repository private.", rich_help_panel=OUTPUT)
+    ] = False,
+    tag: Annotated[
+        str | None,
+        typer.Option(metavar="TAG", help="Tag the state that was pushed, as v1.0.0.", rich_help_panel=OUTPUT),
+    ] = None,
 ) -> None:
     """Upload the weights of a finished run with a model card made from its record and log."""
     from most_sketch.checkpoints.hub import HUB_FILE, Address, Hub

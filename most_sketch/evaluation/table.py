@@ -1,60 +1,41 @@
-"""Tables for a terminal: the shape of the paper's Table I for one method, of Table II for several."""
+"""Tables for a terminal of 80 columns: a row for each method, above those that the paper printed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from most_sketch.evaluation.columns import COLUMNS, show
-from most_sketch.evaluation.published import TABLE_I, TABLE_II
+from most_sketch.evaluation.columns import COLUMNS, Column, show
+from most_sketch.evaluation.published import TABLE_I, TABLE_II, TEST_PAIRS, PublishedRow
 from most_sketch.evaluation.results import Evaluation
 
 
 def method_table(evaluation: Evaluation) -> Table:
     """One method, overall and for each database, over the published rows of Table I."""
     share = f", seen in training: {evaluation.training_share}" if evaluation.training_share else ""
-    title = Text(f"{evaluation.data} ({evaluation.split}){share}")
-    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left")
-    table.add_column("")
-    table.add_column("pairs", justify="right")
-    for column in COLUMNS:
-        table.add_column(_heading(column.heading), justify="right")
-    table.add_row(
-        Text(evaluation.method),
-        str(len(evaluation.scores)),
-        *(show(evaluation.mean(column.key)) for column in COLUMNS),
-        style="bold",
-    )
+    columns = evaluation.measured
+    table = _table(f"{evaluation.data} ({evaluation.split}){share}", columns)
+    _add_row(table, _counted(evaluation.method, len(evaluation.scores)), _means(evaluation, None), columns, "bold")
     if len(evaluation.databases) > 1:
         for database in evaluation.databases:
-            values = (show(evaluation.mean(column.key, database)) for column in COLUMNS)
-            table.add_row(Text(f"  {database}"), str(len(evaluation.of(database))), *values)
-    table.add_section()
-    for row in TABLE_I[evaluation.published_set]:
-        values = ("" if (value := row.by_key.get(column.key)) is None else show(value) for column in COLUMNS)
-        table.add_row(Text(row.method), "published", *values, style="dim")
+            label = _counted(f"  {database}", len(evaluation.of(database)))
+            _add_row(table, label, _means(evaluation, database), columns)
+    known = evaluation.published_set
+    _add_published(table, f"published, {known}", TEST_PAIRS[known], TABLE_I[known], columns)
     return table
 
 
 def comparison_table(evaluations: Sequence[Evaluation]) -> Table:
-    """Table II's shape: a row for each metric, a column for each run, then the published columns."""
+    """Several methods on the same pairs, over the published rows of Table II."""
     first = evaluations[0]
-    table = Table(box=box.SIMPLE_HEAD, title=f"{first.data} ({first.split}), {len(first.scores)} pairs")
-    table.add_column("")
+    table = _table(f"{first.data} ({first.split}), {len(first.scores)} pairs", first.measured)
     for evaluation in evaluations:
-        table.add_column(Text(evaluation.method), justify="right")
-    for row in TABLE_II:
-        table.add_column(Text(f"{row.method}, published"), justify="right", style="dim")
-    for column in COLUMNS:
-        own = (show(evaluation.mean(column.key)) for evaluation in evaluations)
-        printed = ("" if (value := row.by_key.get(column.key)) is None else show(value) for row in TABLE_II)
-        table.add_row(column.heading, *own, *printed)
-    shares = [evaluation.training_share for evaluation in evaluations]
-    if any(shares):
-        table.add_row("seen in training", *(share or "none" for share in shares))
+        share = f" (trained on {evaluation.training_share})" if evaluation.seen else ""
+        _add_row(table, f"{evaluation.method}{share}", _means(evaluation, None), first.measured)
+    _add_published(table, "published, CUFS", TEST_PAIRS["CUFS"], TABLE_II, first.measured)
     return table
 
 
@@ -76,6 +57,41 @@ def notes(evaluation: Evaluation) -> list[str]:
     return [*lines, evaluation.comparability]
 
 
-def _heading(text: str) -> Text:
-    """`LPIPS AlexNet ↓` in two lines, so that six columns fit a terminal of 80."""
-    return Text(text.replace("LPIPS ", "LPIPS\n"))
+def _table(title: str, columns: Sequence[Column]) -> Table:
+    """A table with a column of names, which may be broken into lines, and columns of numbers, which never are."""
+    # As Text: in a string rich would take brackets for markup.
+    table = Table(box=box.SIMPLE_HEAD, title=Text(title), title_justify="left", show_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("", overflow="fold")
+    for column in columns:
+        table.add_column(_heading(column), justify="right", no_wrap=True)
+    return table
+
+
+def _add_row(
+    table: Table, label: str, values: Mapping[str, float | None], columns: Sequence[Column], style: str | None = None
+) -> None:
+    known = (values.get(column.key) for column in columns)
+    table.add_row(Text(label), *("" if value is None else show(value) for value in known), style=style)
+
+
+def _add_published(
+    table: Table, label: str, pairs: int, rows: Sequence[PublishedRow], columns: Sequence[Column]
+) -> None:
+    table.add_section()
+    _add_row(table, _counted(label, pairs), {}, columns, "dim")
+    for row in rows:
+        _add_row(table, f"  {row.method}", row.by_key, columns, "dim")
+
+
+def _means(evaluation: Evaluation, database: str | None) -> dict[str, float | None]:
+    return {column.key: evaluation.mean(column.key, database) for column in evaluation.measured}
+
+
+def _counted(label: str, pairs: int) -> str:
+    return f"{label} ({pairs})"
+
+
+def _heading(column: Column) -> str:
+    """`LPIPS ↓` over `AlexNet`, so that six columns fit a terminal of 80."""
+    title, _, network = column.title.partition(" ")
+    return column.heading if not network else f"{title} {column.heading[-1]}\n{network}"

@@ -47,7 +47,7 @@ def test_a_bundled_name_needs_no_hub(server: HubServer, shelf: Path, command: Co
     assert find_weights("tiny") == shelf
     assert command("weights", "verify").out == b"tiny: good\n"
     listed = command("weights", "list").out.decode()
-    assert listed == f"tiny  {shelf.stat().st_size / 1e6:.1f} MB  bundled  licence: mit\n"
+    assert listed == f"NAME    SIZE  WHERE    LICENCE\ntiny  {shelf.stat().st_size / 1e6:.1f} MB  bundled  mit\n"
     told = command("weights", "info", "tiny").out.decode()
     assert "figures: fsim 0.5\n" in told
     assert "styles: pencil, ink\n" in told

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import json
 import re
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ import torch
 import typer
 from drawn_pairs import write_pairs
 from PIL import Image
+from rich.console import Console
 from torch import Tensor
 
 from most_sketch.checkpoints.trained import Trained
@@ -26,9 +29,12 @@ from most_sketch.checkpoints.weights import save_weights
 from most_sketch.cli.eval import eval_command
 from most_sketch.errors import InputError, MostSketchError, WeightsError
 from most_sketch.evaluation.baselines import dodge, grey
+from most_sketch.evaluation.columns import COLUMNS
 from most_sketch.evaluation.metrics import Metrics, l1
 from most_sketch.evaluation.published import TABLE_I, TABLE_II, published_set
+from most_sketch.evaluation.results import Evaluation, PairScore
 from most_sketch.evaluation.scoring import score_pairs
+from most_sketch.evaluation.table import comparison_table, method_table
 from most_sketch.network.config import ModelConfig
 from most_sketch.network.generator import Generator
 from most_sketch.pairs.pairs import Pair, find_pairs, hold_out
@@ -117,12 +123,35 @@ def test_averages_are_over_images_and_the_csv_has_every_one(run_eval: Eval, pair
 
 
 def test_the_table_shows_databases_and_marks_published_rows(run_eval: Eval, pairs: Path) -> None:
-    lines = run_eval("--data", pairs, "--predictions", "grey").splitlines()
-    row_of = {line.split("  ")[1].strip(): line for line in lines if line.startswith("  ")}
-    assert "n/a" in row_of["the grey photo"]
-    assert "published" not in row_of["the grey photo"]
-    assert any(line.strip().startswith("second") for line in lines)
-    assert row_of["MOST-Net (paper)"].split()[2:] == ["published", "0.7394", "0.5433", "0.1207", "0.1837", "0.3006"]
+    lines = [line.strip() for line in run_eval("--data", pairs, "--predictions", "grey").splitlines()]
+    title, heading, *_ = lines
+    assert title == "cufs (all)"
+    # Without the backbones of LPIPS its columns would be empty.
+    assert heading.split() == ["FSIM", "↑", "SSIM", "↑", "L1", "↓"]
+    own, _, second, divider = (
+        next(place for place, line in enumerate(lines) if line.startswith(start))
+        for start in ("the grey photo (13)", "first (11)", "second (2)", "published, CUFS (338)")
+    )
+    assert own < second < divider
+    (paper,) = [line for line in lines[divider:] if line.startswith("MOST-Net (paper)")]
+    assert paper.split()[2:] == ["0.7394", "0.5433"]
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_six_columns_fit_a_terminal(width: int) -> None:
+    keys = [column.key for column in COLUMNS]
+    score = PairScore("cuhk", "a", (200, 250), dict.fromkeys(keys, 0.12345))
+    evaluation = Evaluation("most-net-cufs [red]", "cufs", "all", (score, replace(score, database="ar")), {})
+    for table in (method_table(evaluation), comparison_table([evaluation, evaluation])):
+        console = Console(width=width, file=io.StringIO(), color_system=None)
+        console.print(table)
+        shown = console.file.getvalue()
+        assert max(map(len, shown.splitlines())) <= width
+        assert "most-net-cufs [red]" in shown
+        assert shown.count("0.1235") == len(keys) * (3 if "ar (1)" in shown else 2)
+        for heading in ("FSIM ↑", "LPIPS ↓", "SqueezeNet", "AlexNet", "VGG-16", "L1 ↓"):
+            assert heading in shown
+        assert "…" not in shown
 
 
 def test_the_validation_split_is_the_held_out_tenth(run_eval: Eval, pairs: Path, tmp_path: Path) -> None:
@@ -172,13 +201,14 @@ def test_compare_prints_the_runs_beside_the_published_ablation(run_eval: Eval, p
     report = weights.parent / "report.html"
     table = run_eval("--data", pairs, "--compare", weights, other, "--report", report)
     page = report.read_text(encoding="utf-8")
-    assert "<h1>run, other</h1>" in page
+    assert "<h1>run, other <small>seen in training: run: not known; other: not known</small></h1>" in page
     assert all(
         hashlib.sha256(file.read_bytes()).hexdigest() in page for file in (weights / "weights.safetensors", other)
     )
-    ssim = next(line.split() for line in table.splitlines() if line.strip().startswith("SSIM"))
-    own = [f"{scores['overall']['ssim']:.4f}" for scores in (first, second)]
-    assert ssim == ["SSIM", "↑", *own, "0.4983", "0.5431", "0.5433"]
+    row_of = {line.strip().rsplit("  ", 3)[0].strip(): line.split() for line in table.splitlines()}
+    for scores in (first, second):
+        assert row_of[scores["method"]][1:] == [f"{scores['overall'][key]:.4f}" for key in ("fsim", "ssim", "l1")]
+    assert [line.split()[-1] for line in table.splitlines() if "MR loss" in line] == ["0.5431", "0.5433"]
 
 
 def test_grey_is_the_luma_of_the_photo_and_dodge_is_white_where_the_photo_is_flat() -> None:
@@ -256,10 +286,8 @@ def test_of_the_held_out_pairs_none_is_seen_and_each_run_of_a_comparison_has_its
     assert not json.loads(run_eval("--data", pairs, "--weights", file, "--split", "validation", "--json"))["seen"]
     ours, other = json.loads(run_eval("--data", pairs, "--compare", file, weights, "--json"))
     assert (ours["seen"], ours["seen_pairs"], other["seen"], other["seen_pairs"]) == (True, 10, None, None)
-    row = next(
-        line for line in run_eval("--data", pairs, "--compare", file, weights).splitlines() if "training" in line
-    )
-    assert row.split() == ["seen", "in", "training", "10", "of", "13", "not", "known"]
+    table = " ".join(run_eval("--data", pairs, "--compare", file, weights).split())
+    assert table.count("trained on") == table.count("ours (trained on 10 of 13)") == 1
 
 
 def test_nearest_looks_in_the_training_part_or_in_a_given_gallery(run_eval: Eval, pairs: Path, tmp_path: Path) -> None:

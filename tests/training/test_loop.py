@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from safetensors.torch import load_file
 from tiny_runs import CPU, SHORT, TINY, begin, go
 
 from most_sketch.checkpoints.weights import load_weights
-from most_sketch.cli import main
+from most_sketch.cli import app, main
 from most_sketch.errors import InputError
 from most_sketch.network.config import ModelConfig
 from most_sketch.pairs.pairs import find_pairs, load_pair
@@ -165,6 +166,15 @@ def test_a_run_is_never_overwritten_and_a_missing_one_not_resumed(tmp_path: Path
             "reduce: at most one",
         ),
         (["--out", "x", "--data", "data", "--perceptual", "none", "--set", "reduce=[0]"], "for each of 1 styles"),
+        (["--out", "x", "--data", "data", "--set", "generator_rate=NaN"], "generator_rate"),
+        (["--out", "x", "--data", "data", "--set", "style=Infinity"], "style"),
+        (["--out", "x", "--data", "data", "--set", "style=-1"], "style must be a number from 0 up, not -1.0"),
+        (["--out", "x", "--data", "data", "--set", f"style=1{'0' * 400}"], "style"),
+        (["--out", "x", "--data", "data", "--set", "steps=0"], "steps must be from 1 to inf, not 0"),
+        (["--out", "x", "--data", "data", "--set", "betas=[0.5]"], "betas must be two numbers below 1"),
+        (["--out", "x", "--data", "data/photos"], "name the folder that holds both"),
+        (["--out", "x", "--data", "tiny", "--perceptual", "none"], "16 pixels a side are too few to learn from"),
+        (["--out", "x", "--data", "data", "--perceptual", "vgg19", "--offline"], "no connection was made"),
         (["--out", "x", "--resume"], "no run to resume"),
         (["--out", "x", "--resume", "--steps", "5"], "only --out"),
     ],
@@ -177,12 +187,16 @@ def test_wrong_options_are_one_line_and_leave_nothing(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     write_pairs(tmp_path / "data", ["a", "b"])
+    write_pairs(tmp_path / "tiny", ["a", "b"], (16, 16))
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "empty-cache"))
     monkeypatch.setattr(sys, "argv", ["most-sketch", "train", *arguments])
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 1
-    assert message in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert message in told
+    assert told.count("\n") == 1
     assert not (tmp_path / "x").exists()
 
 
@@ -274,3 +288,30 @@ def test_the_state_is_there_when_validation_begins(tmp_path: Path, monkeypatch: 
         go(run)
     assert run.state()["step"] == 1
     assert load_weights(run.weights_file).config.styles == ("ink",)
+
+
+def test_a_full_disk_at_a_checkpoint_is_one_line_and_leaves_the_state_before(tmp_path: Path) -> None:
+    data = {"pencil": write_pairs(tmp_path / "data", ["a", "b", "c"])}
+    run = begin(tmp_path / "run", data)
+    go(run, stop_after=2)
+    before = run.state_file.read_bytes()
+    # As a disk that is full when most of the state is written.
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, limit[1]))
+    try:
+        with pytest.raises(InputError, match=r"state\.pt: cannot be written \(File too large\)"):
+            go(run)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert run.state_file.read_bytes() == before
+    assert not list(run.folder.glob(".most-sketch-*"))
+
+
+def test_brackets_in_a_folder_are_no_markup(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data, out = write_pairs(tmp_path / "data", ["a", "b"]), tmp_path / "[bold]run[/nothing]"
+    small = ["--set", "channels=8", "--set", "stem_channels=8", "--set", "slots=8", "--set", "injection_channels=8"]
+    options = ["--perceptual", "none", "--steps", "1", "--batch-size", "1", "--device", "cpu", *small]
+    app(["train", "--data", str(data), "--out", str(out), *options], standalone_mode=False)
+    assert f"Weights: {out / 'weights.safetensors'}" in capsys.readouterr().err
