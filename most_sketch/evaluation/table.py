@@ -60,7 +60,14 @@ def notes(evaluation: Evaluation) -> list[str]:
 def _table(title: str, columns: Sequence[Column]) -> Table:
     """A table with a column of names, which may be broken into lines, and columns of numbers, which never are."""
     # As Text: in a string rich would take brackets for markup.
-    table = Table(box=box.SIMPLE_HEAD, title=Text(title), title_justify="left", show_edge=False, padding=(0, 1, 0, 0))
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        title=Text(title),
+        title_justify="left",
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
     table.add_column("", overflow="fold")
     for column in columns:
         table.add_column(_heading(column), justify="right", no_wrap=True)
@@ -80,7 +87,7 @@ def _add_published(
     table.add_section()
     _add_row(table, _counted(label, pairs), {}, columns, "dim")
     for row in rows:
-        _add_row(table, f"  {row.method}", row.by_key, columns, "dim")
+        _add_row(table, row.method, row.by_key, columns, "dim")
 
 
 def _means(evaluation: Evaluation, database: str | None) -> dict[str, float | None]:

@@ -120,7 +120,8 @@ class TrainConfig:
             setting = getattr(self, name)
             values = setting if isinstance(setting, tuple) else (setting,)
             if not all(value is None or least <= value <= most for value in values):
-                raise ValueError(f"{name} must be from {least:g} to {most:g}, not {setting}")
+                bounds = f"from {least:g} up" if most == inf else f"from {least:g} to {most:g}"
+                raise ValueError(f"{name} must be {bounds}, not {setting}")
         if len(self.betas) != 2 or max(self.betas) >= 1:
             raise ValueError(f"betas must be two numbers below 1, not {self.betas}")
 

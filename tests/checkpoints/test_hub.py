@@ -257,6 +257,7 @@ def test_the_command_honours_the_environment(server: HubServer, weights: bytes, 
 
 def test_a_hub_that_stays_silent_ends_a_push(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("most_sketch.checkpoints.hub.SILENCE", 0.2)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     close_session()
     with socket.create_server(("127.0.0.1", 0)) as silent:

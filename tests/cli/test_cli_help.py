@@ -13,11 +13,11 @@ from drawn_pairs import write_pairs
 from most_sketch.cli.help import EXAMPLES, PANELS
 
 SAME = {
-    "--device": "auto|cpu|cuda|mps",
-    "--precision": "auto|fp32|bf16",
-    "--weights": "WEIGHTS",
-    "--min-confidence": "N",
-    "--style": "STYLE",
+    "--device": ("auto|cpu|cuda|mps",),
+    "--precision": ("auto|fp32|bf16",),
+    "--weights": ("WEIGHTS",),
+    "--min-confidence": ("N",),
+    "--style": ("STYLE",),
     "--batch-size": ("N", "auto|N"),
     "--output": ("FILE", "FILE|DIR"),
 }

@@ -170,7 +170,7 @@ def test_a_run_is_never_overwritten_and_a_missing_one_not_resumed(tmp_path: Path
         (["--out", "x", "--data", "data", "--set", "style=Infinity"], "style"),
         (["--out", "x", "--data", "data", "--set", "style=-1"], "style must be a number from 0 up, not -1.0"),
         (["--out", "x", "--data", "data", "--set", f"style=1{'0' * 400}"], "style"),
-        (["--out", "x", "--data", "data", "--set", "steps=0"], "steps must be from 1 to inf, not 0"),
+        (["--out", "x", "--data", "data", "--set", "steps=0"], "steps must be from 1 up, not 0"),
         (["--out", "x", "--data", "data", "--set", "betas=[0.5]"], "betas must be two numbers below 1"),
         (["--out", "x", "--data", "data/photos"], "name the folder that holds both"),
         (["--out", "x", "--data", "tiny", "--perceptual", "none"], "16 pixels a side are too few to learn from"),
