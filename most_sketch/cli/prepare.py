@@ -47,7 +47,11 @@ def prepare_command(
     ] = False,
     keep_paper: Annotated[
         bool,
-        typer.Option("--keep-paper", help="Leave the paper of drawings as it is, captions and all; for benchmarks."),
+        typer.Option(
+            "--keep-paper",
+            help="Leave the paper of drawings as it is, captions and all; for benchmarks.",
+            rich_help_panel=PAIRS,
+        ),
     ] = False,
     frame: Annotated[
         str,
