@@ -31,7 +31,7 @@ MAX_STREAM = 1 << 29
 
 
 def convert_command(
-    inputs: Annotated[list[str], typer.Argument(metavar="PHOTO...", help="Photos, folders or globs; - for stdin.")],
+    inputs: Annotated[list[str], typer.Argument(metavar="PHOTO", help="Photos, folders or globs; - for stdin.")],
     output: Annotated[
         str | None,
         typer.Option(

@@ -22,9 +22,7 @@ from most_sketch.terminal import say
 
 
 def eval_command(
-    runs: Annotated[
-        list[str] | None, typer.Argument(metavar="[WEIGHTS]...", help=f"With --compare. {WEIGHTS_HELP}")
-    ] = None,
+    runs: Annotated[list[str] | None, typer.Argument(metavar="WEIGHTS", help=f"With --compare. {WEIGHTS_HELP}")] = None,
     data: Data = None,
     weights: Annotated[
         str | None,

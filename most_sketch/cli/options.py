@@ -14,7 +14,7 @@ WEIGHTS_HELP = "A name from `weights list`, a file, a run's folder, or owner/rep
 
 
 def finite(value: float) -> float:
-    """Refuse what is no number; ranges let NaN pass."""
+    """Refuse what is no number: the ranges of some versions of Typer let NaN pass."""
     if math.isnan(value):
         raise typer.BadParameter("not a number")
     return value

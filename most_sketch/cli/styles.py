@@ -15,7 +15,7 @@ from most_sketch.terminal import say
 
 def styles_command(
     photo: Annotated[
-        Path | None, typer.Argument(metavar="[PHOTO]", help="What --output shows. (default: an example portrait)")
+        Path | None, typer.Argument(metavar="PHOTO", help="What --output shows. (default: an example portrait)")
     ] = None,
     output: Annotated[
         Path | None,

@@ -72,7 +72,7 @@ def info_command(name: Name, as_json: AsJson = False) -> None:
 def average_command(
     names: Annotated[
         list[str],
-        typer.Argument(metavar="WEIGHTS...", help=f"Two or more. {WEIGHTS_HELP} One named twice counts twice."),
+        typer.Argument(metavar="WEIGHTS", help=f"Two or more. {WEIGHTS_HELP} One named twice counts twice."),
     ],
     output: Annotated[
         Path,
@@ -127,7 +127,7 @@ def pull_command(name: Name) -> None:
 @weights_app.command("verify", cls=Command)
 def verify_command(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[WEIGHTS]...", help=f"{WEIGHTS_HELP} (default: all that are here)")
+        list[str] | None, typer.Argument(metavar="WEIGHTS", help=f"{WEIGHTS_HELP} (default: all that are here)")
     ] = None,
 ) -> None:
     """Compare weights on this machine with their checksums, and load them. Exit code 1 if any is damaged."""

@@ -91,8 +91,9 @@ def test_what_was_meant_is_guessed(
     assert answer.err.count("\n") == 1
 
 
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
 @pytest.mark.parametrize("arguments", [("convert", "x", "--min-confidence"), ("prepare", "x", "y", "--scale")])
-def test_what_is_no_number_is_wrong_usage(command: Command, arguments: tuple[str, ...]) -> None:
-    answer = command(*arguments, "nan")
+def test_what_is_no_number_is_wrong_usage(command: Command, arguments: tuple[str, ...], value: str) -> None:
+    answer = command(*arguments, value)
     assert answer.code == 2
-    assert "not a number" in answer.err
+    assert f"Invalid value for '{arguments[-1]}'" in answer.err
