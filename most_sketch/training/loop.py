@@ -14,6 +14,7 @@ from most_sketch.evaluation.metrics import Metric, fsim, l1, ssim
 from most_sketch.pairs.pairs import Pair, load_pair
 from most_sketch.photo.images import to_image, to_levels
 from most_sketch.training.augmentation import Backgrounds
+from most_sketch.training.config import of_each_style
 from most_sketch.training.perceptual import load_backbone
 from most_sketch.training.run_report import write_report
 from most_sketch.training.runs import Run, RunRecord
@@ -65,7 +66,8 @@ def train(
     # All of them before the first step: a broken one must not end a run at its first validation.
     for pair in (pair for validation_pairs in held_out for pair in validation_pairs):
         dataset.check_size(pair, load_pair(pair)[0])
-    side = min(*dataset.size, *([config.crop] if config.crop else [])) // max(config.reduce)
+    most_reduced = max(of_each_style("reduce", config.reduce, len(pairs)))
+    side = min(*dataset.size, config.crop or dataset.size[0]) // most_reduced
     if side < SMALLEST_SIDE:
         raise InputError(f"pictures of {side} pixels a side are too few to learn from; {SMALLEST_SIDE} are the least")
     if record.model.matting and not dataset.has_mattes:
