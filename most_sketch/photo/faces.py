@@ -5,13 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from most_sketch.photo.frame import EYES, Point
 from most_sketch.photo.search_area import Span, search_shrink, tile_spans
+
+if TYPE_CHECKING:
+    import torch
 
 MIN_CONFIDENCE = 0.9
 
@@ -24,9 +28,6 @@ CLEARLY, MAX_DOUBT = 4, 0.02
 
 PROBE_FACE = 100
 """Width of the found face in pixels of the picture that is searched in other turns: enough to tell, and quick."""
-
-MIN_FACE = 20
-"""The detector's smallest face, in pixels of the searched picture; it fails on pictures smaller than that."""
 
 SMALL_FACE = 1.25
 """A face that must be enlarged more than this to fill the frame gives a notice."""
@@ -68,11 +69,9 @@ class FaceFinder:
     """MTCNN, loaded when it is first used. Several threads may search with one finder."""
 
     def __init__(self, device: torch.device) -> None:
-        from facenet_pytorch import MTCNN
+        from most_sketch.photo.mtcnn import Detector
 
-        # Some of the detector's operations do not exist on Apple's MPS.
-        where = torch.device("cpu") if device.type == "mps" else device
-        self._detector: Any = MTCNN(keep_all=True, min_face_size=MIN_FACE, device=where).eval()
+        self._detector = Detector(device)
 
     def find(self, photo: Image.Image, min_confidence: float = MIN_CONFIDENCE) -> list[Face]:
         """The faces in an RGB photo, each once, the largest first. An empty list if there is none.
@@ -81,8 +80,6 @@ class FaceFinder:
         """
         shrink = search_shrink(photo.size)
         searched = _shrunk(photo, shrink)
-        if min(searched.size) < MIN_FACE:
-            return []
         faces = self._search(searched, min_confidence)
         turn = self._surer_turn(searched, faces, min_confidence)
         if turn:
@@ -99,8 +96,6 @@ class FaceFinder:
             return 0
         widest = max((face.box[2] - face.box[0] for face in upright), default=0.0)
         small = _shrunk(searched, min(1.0, PROBE_FACE / widest) if widest else 1.0)
-        if min(small.size) < MIN_FACE:
-            return 0
         doubts = {turn: _doubt(self._search(small, min_confidence, turn)) for turn in TURNS if turn}
         turn = min(doubts, key=lambda turn: doubts[turn])
         return turn if doubts[turn] < min(doubt / CLEARLY, MAX_DOUBT) else 0
@@ -123,10 +118,7 @@ class FaceFinder:
         length = max(picture.size)
         box = (start, 0, end, picture.height) if across else (0, start, picture.width, end)
         part = picture if span == (0, length) else picture.crop(box)
-        boxes, confidences, landmarks = self._detector.detect(part, landmarks=True)
-        if boxes is None:
-            return
-        for found, points, confidence in zip(boxes, landmarks, confidences, strict=True):
+        for found, points, confidence in zip(*self._detector.detect(part), strict=True):
             face = _moved(_face(found, points, float(confidence)), box[0], box[1])
             low, high = (face.box[0], face.box[2]) if across else (face.box[1], face.box[3])
             if (low > start or start == 0) and (high < end or end == length):
@@ -160,8 +152,8 @@ def _overlap(one: Face, other: Face) -> float:
     return max(0.0, right - left) * max(0.0, bottom - top) / max(min(one.area, other.area), 1e-9)
 
 
-def _face(box: Any, landmarks: Any, confidence: float) -> Face:
-    """From the detector's object arrays, (4,) and (5, 2), to plain numbers."""
+def _face(box: NDArray[np.floating], landmarks: NDArray[np.floating], confidence: float) -> Face:
+    """From the detector's arrays, (4,) and (5, 2), to plain numbers."""
     left, top, right, bottom = (float(value) for value in box)
     points = tuple((float(x), float(y)) for x, y in landmarks)
     return Face((left, top, right, bottom), (points[0], points[1], points[2], points[3], points[4]), confidence)

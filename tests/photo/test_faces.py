@@ -89,9 +89,7 @@ def test_an_upright_photo_is_searched_once(
 ) -> None:
     searched = []
     detect = finder._detector.detect
-    monkeypatch.setattr(
-        finder._detector, "detect", lambda image, landmarks: searched.append(image.size) or detect(image, landmarks)
-    )
+    monkeypatch.setattr(finder._detector, "detect", lambda image: searched.append(image.size) or detect(image))
     assert len(finder.find(portrait)) == 1
     assert searched == [(512, 512)]
 

@@ -1,0 +1,125 @@
+"""The three networks of MTCNN, each more exact and slower than the one before: P-Net, R-Net and O-Net.
+
+Paper: Zhang et al. 2016, *Joint Face Detection and Alignment using Multitask Cascaded Convolutional Networks*, with its
+weights as the facenet-pytorch package carries them. That package itself is not imported: it brings torchvision.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from most_sketch.errors import WeightsError
+
+WEIGHTS_PACKAGE = "facenet_pytorch"
+
+
+class CascadeNetwork(nn.Module):
+    """Layers in a row, then the heads: the score of a face, the box's offsets and, in O-Net, the landmarks.
+
+    Pictures (B, 3, H, W) in [-1, 1] -> probabilities (B, ...), offsets (B, 4, ...) and landmarks (B, 10), where P-Net
+    has a position (h, w) for every second pixel in place of the dots, and the others none.
+    """
+
+    def __init__(self, layers: dict[str, nn.Module], heads: dict[str, nn.Module]) -> None:
+        super().__init__()
+        # Not nn.Sequential: the weights file has these names without a prefix.
+        for name, layer in (layers | heads).items():
+            self.add_module(name, layer)
+        self._layers, self._heads = tuple(layers), tuple(heads)
+
+    def forward(self, pictures: Tensor) -> tuple[Tensor, ...]:
+        features = pictures
+        for name in self._layers:
+            features = self.get_submodule(name)(features)
+        scores, *others = (self.get_submodule(name)(features) for name in self._heads)
+        return scores.softmax(dim=1)[:, 1], *others
+
+
+class FlattenColumns(nn.Module):
+    """(B, C, H, W) -> (B, W H C): the order in which the authors' framework wrote the features down."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        return features.permute(0, 3, 2, 1).flatten(1)
+
+
+def p_net() -> CascadeNetwork:
+    """Proposes faces of 12 x 12 pixels, everywhere in a picture at once."""
+    layers: dict[str, nn.Module] = {
+        "conv1": nn.Conv2d(3, 10, 3),
+        "prelu1": nn.PReLU(10),
+        "pool1": nn.MaxPool2d(2, ceil_mode=True),
+        "conv2": nn.Conv2d(10, 16, 3),
+        "prelu2": nn.PReLU(16),
+        "conv3": nn.Conv2d(16, 32, 3),
+        "prelu3": nn.PReLU(32),
+    }
+    return CascadeNetwork(layers, {"conv4_1": nn.Conv2d(32, 2, 1), "conv4_2": nn.Conv2d(32, 4, 1)})
+
+
+def r_net() -> CascadeNetwork:
+    """Refuses most proposals, of 24 x 24 pixels."""
+    layers: dict[str, nn.Module] = {
+        "conv1": nn.Conv2d(3, 28, 3),
+        "prelu1": nn.PReLU(28),
+        "pool1": nn.MaxPool2d(3, 2, ceil_mode=True),
+        "conv2": nn.Conv2d(28, 48, 3),
+        "prelu2": nn.PReLU(48),
+        "pool2": nn.MaxPool2d(3, 2, ceil_mode=True),
+        "conv3": nn.Conv2d(48, 64, 2),
+        "prelu3": nn.PReLU(64),
+        "flatten": FlattenColumns(),
+        "dense4": nn.Linear(576, 128),
+        "prelu4": nn.PReLU(128),
+    }
+    return CascadeNetwork(layers, {"dense5_1": nn.Linear(128, 2), "dense5_2": nn.Linear(128, 4)})
+
+
+def o_net() -> CascadeNetwork:
+    """Decides, of 48 x 48 pixels, and finds eyes, nose and mouth: five x, then five y."""
+    layers: dict[str, nn.Module] = {
+        "conv1": nn.Conv2d(3, 32, 3),
+        "prelu1": nn.PReLU(32),
+        "pool1": nn.MaxPool2d(3, 2, ceil_mode=True),
+        "conv2": nn.Conv2d(32, 64, 3),
+        "prelu2": nn.PReLU(64),
+        "pool2": nn.MaxPool2d(3, 2, ceil_mode=True),
+        "conv3": nn.Conv2d(64, 64, 3),
+        "prelu3": nn.PReLU(64),
+        "pool3": nn.MaxPool2d(2, ceil_mode=True),
+        "conv4": nn.Conv2d(64, 128, 2),
+        "prelu4": nn.PReLU(128),
+        "flatten": FlattenColumns(),
+        "dense5": nn.Linear(1152, 256),
+        "prelu5": nn.PReLU(256),
+    }
+    heads: dict[str, nn.Module] = {
+        "dense6_1": nn.Linear(256, 2),
+        "dense6_2": nn.Linear(256, 4),
+        "dense6_3": nn.Linear(256, 10),
+    }
+    return CascadeNetwork(layers, heads)
+
+
+def load_networks(device: torch.device) -> tuple[CascadeNetwork, CascadeNetwork, CascadeNetwork]:
+    """P-Net, R-Net and O-Net, ready to use. Raises `WeightsError` where their weights are missing or damaged."""
+    # Found, not imported.
+    spec = find_spec(WEIGHTS_PACKAGE)
+    if spec is None or spec.origin is None:
+        raise WeightsError("the face detector's weights are missing; pip install facenet-pytorch brings them")
+    folder = Path(spec.origin).parent / "data"
+    with torch.device("meta"):
+        networks = p_net(), r_net(), o_net()
+    for name, network in zip(("pnet", "rnet", "onet"), networks, strict=True):
+        path = folder / f"{name}.pt"
+        try:
+            state = torch.load(path, map_location=device, weights_only=True)
+            network.load_state_dict(state, assign=True)
+        except Exception as error:
+            # What torch raises for a damaged file is not told: OSError, EOFError, RuntimeError, pickle's errors, ...
+            raise WeightsError(f"{path}: not the face detector's weights; install facenet-pytorch anew") from error
+        network.eval().requires_grad_(False)
+    return networks
