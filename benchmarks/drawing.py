@@ -17,8 +17,8 @@ import torch.nn.functional as F
 from timing import medians
 from torch.utils.flop_counter import FlopCounterMode
 
+from most_sketch.checkpoints.find import DEFAULT_WEIGHTS
 from most_sketch.checkpoints.packaged import examples_folder
-from most_sketch.checkpoints.weights import DEFAULT_WEIGHTS
 from most_sketch.drawing.sketcher import Sketcher
 from most_sketch.photo.images import read_image
 

@@ -17,7 +17,8 @@ import torch
 from PIL import Image
 from torch import nn
 
-from most_sketch.checkpoints.weights import DEFAULT_WEIGHTS, load_weights
+from most_sketch.checkpoints.find import DEFAULT_WEIGHTS
+from most_sketch.checkpoints.weights import load_weights
 from most_sketch.drawing.sketcher import Sketcher
 from most_sketch.network.layers import InstanceNorm
 from most_sketch.photo.images import IMAGE_SUFFIXES, read_image, to_image, to_tensor

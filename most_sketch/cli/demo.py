@@ -52,8 +52,8 @@ def demo_command(
             raise
         raise MostSketchError("the page needs Gradio; install it with: pip install 'most-sketch[demo]'") from error
 
+    from most_sketch.checkpoints.find import DEFAULT_WEIGHTS
     from most_sketch.checkpoints.manifest import read_manifest
-    from most_sketch.checkpoints.weights import DEFAULT_WEIGHTS
     from most_sketch.drawing.sketcher import Sketcher
 
     # Pillow warns of strange tags and of sizes that we accept; errors say what matters.

@@ -43,10 +43,10 @@ def list_command(as_json: AsJson = False) -> None:
 @weights_app.command("info", cls=Command)
 def info_command(name: Name, as_json: AsJson = False) -> None:
     """What weights are, without a connection."""
+    from most_sketch.checkpoints.find import find_weights, trained_on
     from most_sketch.checkpoints.header import read_header
     from most_sketch.checkpoints.hub import Hub
     from most_sketch.checkpoints.manifest import checksum, read_manifest
-    from most_sketch.checkpoints.weights import find_weights, trained_on
     from most_sketch.config import to_dict
 
     path = find_weights(name, Hub(offline=True))
@@ -83,8 +83,9 @@ def average_command(
     """The mean of weights of one training at different times: smoother than each."""
     from torch import float16
 
+    from most_sketch.checkpoints.find import held_out, trained_on
     from most_sketch.checkpoints.trained import joined
-    from most_sketch.checkpoints.weights import average_weights, held_out, save_weights, trained_on
+    from most_sketch.checkpoints.weights import average_weights, save_weights
 
     if len(names) < 2:
         raise WeightsError("one file has no mean; name two or more")
@@ -105,9 +106,10 @@ def average_command(
 @weights_app.command("pull", cls=Command)
 def pull_command(name: Name) -> None:
     """Download weights, or a newer state of them, to use them offline; print where they are."""
+    from most_sketch.checkpoints.find import address_of, bundled_weights, find_weights
     from most_sketch.checkpoints.hub import Address, Hub
     from most_sketch.checkpoints.manifest import check, read_manifest
-    from most_sketch.checkpoints.weights import address_of, bundled_weights, find_weights, load_weights
+    from most_sketch.checkpoints.weights import load_weights
 
     entry = read_manifest().get(name)
     address = address_of(entry) if entry else Address.parse(name)
@@ -194,8 +196,8 @@ def push_command(
 
 
 def _where(entry: Entry) -> str:
+    from most_sketch.checkpoints.find import address_of, bundled_weights
     from most_sketch.checkpoints.hub import Hub
-    from most_sketch.checkpoints.weights import address_of, bundled_weights
 
     if entry.name in bundled_weights():
         return "bundled"

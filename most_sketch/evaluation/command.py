@@ -10,8 +10,8 @@ from pathlib import Path
 
 import torch
 
+from most_sketch.checkpoints.find import BENCHMARK_WEIGHTS, trained_on
 from most_sketch.checkpoints.trained import fingerprint
-from most_sketch.checkpoints.weights import BENCHMARK_WEIGHTS, trained_on
 from most_sketch.device import resolve_device
 from most_sketch.errors import InputError, did_you_mean
 from most_sketch.evaluation.baselines import Method

@@ -12,9 +12,9 @@ from pathlib import Path
 import torch
 
 from most_sketch import __version__
+from most_sketch.checkpoints.find import find_weights
 from most_sketch.checkpoints.hub import Hub
 from most_sketch.checkpoints.manifest import checksum
-from most_sketch.checkpoints.weights import find_weights
 
 PACKAGES = ("torch", "torchvision", "piq", "lpips", "numpy", "pillow")
 """What else draws, reads and scores."""

@@ -13,10 +13,11 @@ from typing import Any
 import torch
 from PIL import Image
 
+from most_sketch.checkpoints.find import find_weights
 from most_sketch.checkpoints.header import read_header
 from most_sketch.checkpoints.hub import HUB_FILE, Hub
 from most_sketch.checkpoints.trained import Trained
-from most_sketch.checkpoints.weights import find_weights, save_weights
+from most_sketch.checkpoints.weights import save_weights
 from most_sketch.config import from_dict, to_dict
 from most_sketch.errors import InputError, WeightsError
 from most_sketch.network.build import AnyGenerator

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from most_sketch.checkpoints.find import trained_on
 from most_sketch.checkpoints.trained import Trained, joined
-from most_sketch.checkpoints.weights import trained_on
 from most_sketch.errors import InputError, WeightsError
 from most_sketch.pairs.pairs import Pair, find_pairs, hold_out
 from most_sketch.training.runs import PairNames, Run, RunRecord

@@ -17,8 +17,9 @@ from hub_server import CHUNK, OWNER_TOKEN, Fault, HubServer
 from huggingface_hub import constants
 from huggingface_hub.utils import close_session
 
+from most_sketch.checkpoints.find import find_weights
 from most_sketch.checkpoints.hub import Address, Hub
-from most_sketch.checkpoints.weights import find_weights, load_weights
+from most_sketch.checkpoints.weights import load_weights
 from most_sketch.errors import WeightsError
 
 REPOSITORY = "anna/sketches"

@@ -15,17 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
+from most_sketch.checkpoints.find import BENCHMARK_WEIGHTS, find_weights, trained_on
 from most_sketch.checkpoints.header import CONFIG_KEY, MAX_FILE, MAX_HEADER, read_header
 from most_sketch.checkpoints.trained import MOST_PHOTOS, Trained
-from most_sketch.checkpoints.weights import (
-    BENCHMARK_WEIGHTS,
-    average_weights,
-    find_weights,
-    load_networks,
-    load_weights,
-    save_weights,
-    trained_on,
-)
+from most_sketch.checkpoints.weights import average_weights, load_networks, load_weights, save_weights
 from most_sketch.config import to_dict
 from most_sketch.errors import InputError, WeightsError
 from most_sketch.network.config import ModelConfig

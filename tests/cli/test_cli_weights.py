@@ -12,9 +12,10 @@ import torch
 from conftest import Command
 from hub_server import OWNER_TOKEN, HubServer
 
+from most_sketch.checkpoints.find import bundled_weights, find_weights, trained_on
 from most_sketch.checkpoints.manifest import update
 from most_sketch.checkpoints.trained import Trained
-from most_sketch.checkpoints.weights import bundled_weights, find_weights, load_weights, save_weights, trained_on
+from most_sketch.checkpoints.weights import load_weights, save_weights
 from most_sketch.errors import WeightsError
 from most_sketch.network.config import ModelConfig
 from most_sketch.network.generator import Generator

@@ -11,8 +11,8 @@ from conftest import Command
 from drawn_pairs import draw_pair, write_pairs
 from tiny_runs import CPU, SHORT, begin, go
 
+from most_sketch.checkpoints.find import trained_on
 from most_sketch.checkpoints.trained import Trained
-from most_sketch.checkpoints.weights import trained_on
 from most_sketch.errors import InputError
 from most_sketch.pairs.pairs import find_pairs, hold_out
 from most_sketch.training.loop import train
