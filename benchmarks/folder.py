@@ -20,9 +20,10 @@ from pathlib import Path
 
 from timing import medians
 
-from most_sketch.checkpoints.weights import DEFAULT_WEIGHTS
-from most_sketch.drawing.batch import Options, run
+from most_sketch.checkpoints.find import DEFAULT_WEIGHTS
+from most_sketch.drawing.batch import run
 from most_sketch.drawing.jobs import Job
+from most_sketch.drawing.options import Options
 from most_sketch.drawing.sketcher import Sketcher
 from most_sketch.photo.images import IMAGE_SUFFIXES, read_image
 

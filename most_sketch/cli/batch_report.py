@@ -9,13 +9,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from most_sketch.terminal import say
 
 if TYPE_CHECKING:
-    from most_sketch.drawing.batch import Record
+    from most_sketch.drawing.records import Record
 
 
 class BatchReport:
@@ -29,18 +29,23 @@ class BatchReport:
         self._failures: list[str] = []
         self._last: Record | None = None
         console = Console(stderr=True)
-        columns = (BarColumn(), MofNCompleteColumn(), RateColumn(), TimeRemainingColumn())
+        columns = (TextColumn("{task.description}"), BarColumn(), RateColumn(), TimeRemainingColumn())
         self._progress = Progress(
             *columns,
             console=console,
-            disable=quiet or total == 1 or not console.is_terminal,
+            disable=quiet or not console.is_terminal,
+            transient=total == 1,
             redirect_stdout=False,  # else JSON would go where the progress goes
         )
-        self._task = self._progress.add_task("", total=total)
+        self._task = self._progress.add_task("loading", total=total)
 
     @property
     def failed(self) -> bool:
         return bool(self._failures)
+
+    def loaded(self) -> None:
+        """From now on photos are drawn."""
+        self._progress.update(self._task, description=self._place(), refresh=True)
 
     def add(self, record: Record) -> None:
         self._counts[record.status] += 1
@@ -52,7 +57,11 @@ class BatchReport:
         if self._json:
             sys.stdout.write(f"{json.dumps(record.as_dict())}\n")
             sys.stdout.flush()
-        self._progress.advance(self._task)
+        if not self._progress.disable:
+            self._progress.update(self._task, advance=1, description=self._place())
+
+    def _place(self) -> str:
+        return f"drawing {min(sum(self._counts.values()) + 1, self._total)} of {self._total}"
 
     def __enter__(self) -> BatchReport:
         self._progress.start()

@@ -20,10 +20,10 @@ from most_sketch.errors import InputError
 from most_sketch.terminal import say
 
 if TYPE_CHECKING:
-    from most_sketch.drawing.batch import Options, Record
     from most_sketch.drawing.cluster import Cluster
     from most_sketch.drawing.jobs import Job
-    from most_sketch.drawing.sketcher import Network
+    from most_sketch.drawing.options import Network, Options
+    from most_sketch.drawing.records import Record
     from most_sketch.network.config import ModelConfig
 
 MAX_STREAM = 1 << 29
@@ -129,9 +129,8 @@ def convert_command(
         if cluster:
             raise typer.BadParameter("--ray writes files; name a folder with -o")
 
-    from most_sketch.checkpoints.weights import DEFAULT_WEIGHTS
-    from most_sketch.drawing.batch import Options
-    from most_sketch.drawing.sketcher import Network
+    from most_sketch.checkpoints.find import DEFAULT_WEIGHTS
+    from most_sketch.drawing.options import Network, Options
 
     network = Network(weights or DEFAULT_WEIGHTS, device, precision, offline)
     options = partial(
@@ -156,7 +155,7 @@ def convert_command(
         for failure in failures:
             report.add(failure)
         if jobs:
-            with closing(_draw(jobs, options, style, network, cluster)) as records:
+            with closing(_draw(jobs, options, style, network, cluster, report.loaded)) as records:
                 for record in records:
                     report.add(record)
     if report.failed:
@@ -169,15 +168,27 @@ def _draw(
     style: str | None,
     network: Network,
     cluster: Cluster | None,
+    loaded: Callable[[], None],
 ) -> Generator[Record, None, None]:
-    from most_sketch.drawing.batch import run
+    """What becomes of the photos; torch is imported only if one is to be drawn. Calls `loaded` before the first."""
+    from most_sketch.drawing.records import all_skipped
 
-    if cluster is None:
-        sketcher = network.load()
-        return run(sketcher, jobs, options(_styles(sketcher.config, style)))
-    from most_sketch.drawing.cluster import run_on_ray
+    found = network.found()
+    chosen = options(_styles(found.config(), style))
+    skipped = all_skipped(jobs, chosen)
+    if skipped is not None:
+        yield from skipped
+    elif cluster is None:
+        from most_sketch.drawing.batch import run
 
-    return run_on_ray(jobs, options(_styles(network.config(), style)), network, cluster)
+        sketcher = found.load()
+        loaded()
+        yield from run(sketcher, jobs, chosen)
+    else:
+        from most_sketch.drawing.cluster import run_on_ray
+
+        loaded()
+        yield from run_on_ray(jobs, chosen, network, cluster)
 
 
 def _styles(config: ModelConfig, style: str | None) -> tuple[str, ...]:
@@ -188,8 +199,8 @@ def _plan(
     inputs: list[str], output: str | None, suffix: str | None, recursive: bool
 ) -> tuple[list[Job], list[Record], list[str]]:
     """The jobs, with standard input read; a record for each input that gives none; and what else is to be told."""
-    from most_sketch.drawing.batch import Record
     from most_sketch.drawing.jobs import UsageError, plan
+    from most_sketch.drawing.records import Record
 
     try:
         jobs, problems = plan(inputs, output, suffix, recursive)

@@ -33,10 +33,10 @@ def styles_command(
     device: Device = "auto",
 ) -> None:
     """The styles to choose from with convert --style; the first is the default."""
+    from most_sketch.checkpoints.find import DEFAULT_WEIGHTS, find_weights
     from most_sketch.checkpoints.header import read_header
     from most_sketch.checkpoints.hub import Hub
     from most_sketch.checkpoints.manifest import read_manifest
-    from most_sketch.checkpoints.weights import DEFAULT_WEIGHTS, find_weights
     from most_sketch.photo.images import WRITE_FORMATS
 
     if photo is not None and output is None:

@@ -12,80 +12,22 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TypeVar
 
 from PIL import Image
 
 from most_sketch.drawing.jobs import Job
+from most_sketch.drawing.options import Options
+from most_sketch.drawing.records import Record, missing_styles, sketch_path, skipped, sweeping
 from most_sketch.drawing.sketcher import Crop, Sketcher
-from most_sketch.drawing.stores import Location, exists, write
+from most_sketch.drawing.stores import Location, write
 from most_sketch.errors import InputError, MostSketchError
-from most_sketch.photo.faces import MIN_CONFIDENCE, Face, face_notice
+from most_sketch.photo.faces import face_notice
 from most_sketch.photo.frame import on_paper, side_by_side
-from most_sketch.photo.images import decode_image, encode_image, read_image, sweep
+from most_sketch.photo.images import decode_image, encode_image, read_image
 
 READERS = 2
 WRITERS = 2
-
-Layout = Literal["crop", "photo", "side-by-side"]
-"""The sketch alone; in its place in the photo, on white paper; the photo in the frame with the sketch to its right."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """How photos are drawn and saved."""
-
-    styles: tuple[str, ...]
-    """Each photo is drawn in all of them."""
-    name_styles: bool = False
-    """Put the style into the sketch's name."""
-    align: bool = True
-    faces: int | None = 1
-    """How many of the largest faces; None is all."""
-    number_faces: bool = False
-    """Put the face's number, from left to right, into the sketch's name."""
-    min_confidence: float = MIN_CONFIDENCE
-    size: int | None = None
-    """Height of a sketch in pixels; None is what suits the photo."""
-    layout: Layout = "crop"
-    quality: int = 90
-    overwrite: bool = False
-    batch_size: int | None = None
-    """None: what suits the device."""
-
-
-@dataclass(frozen=True)
-class Record:
-    """What became of one photo."""
-
-    name: str
-    status: Literal["drawn", "skipped", "failed"]
-    reason: str = ""
-    """Why it failed, or what was noticed."""
-    outputs: tuple[Location, ...] = ()
-    faces: tuple[Face, ...] = ()
-    sizes: tuple[tuple[int, int], ...] = ()
-    """Width and height of each face's sketch."""
-    seconds: float = 0.0
-    """Work on this photo, not waiting."""
-
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON. Boxes are left, top, right, bottom; landmarks eyes, nose, corners of the mouth; photo pixels.
-
-        `turned` is by how many degrees clockwise the photo was turned to have the face upright.
-        """
-        faces = [
-            {
-                "box": [round(value, 1) for value in face.box],
-                "landmarks": [[round(x, 1), round(y, 1)] for x, y in face.landmarks],
-                "confidence": round(face.confidence, 4),
-                "turned": face.turned,
-            }
-            for face in self.faces
-        ]
-        outputs = [str(path) for path in self.outputs]
-        shown = {"input": self.name, "outputs": outputs, "status": self.status, "reason": self.reason}
-        return shown | {"faces": faces, "sizes": list(map(list, self.sizes)), "seconds": round(self.seconds, 3)}
 
 
 @dataclass(frozen=True)
@@ -109,16 +51,6 @@ def run(sketcher: Sketcher, jobs: Iterable[Job], options: Options) -> Generator[
     Memory is bounded by the batch size: only so many photos are read ahead, and so many sketches wait to be saved.
     """
     return draw_all(sketcher, sweeping(jobs), options)
-
-
-def sweeping(jobs: Iterable[Job]) -> Iterator[Job]:
-    """The jobs; before the first one of each folder that is written to, what a killed run left there is removed."""
-    swept: set[Path] = set()
-    for job in jobs:
-        if isinstance(job.output, Path) and job.output.parent not in swept:
-            sweep(job.output.parent)
-            swept.add(job.output.parent)
-        yield job
 
 
 def draw_all(sketcher: Sketcher, jobs: Iterable[Job], options: Options) -> Generator[Record, None, None]:
@@ -157,10 +89,9 @@ def _prepare(sketcher: Sketcher, options: Options, job: Job) -> _Prepared | Reco
     """Read a photo and find its faces, unless its sketches are there already."""
     start = time.perf_counter()
     try:
-        styles = tuple(style for style in options.styles if options.overwrite or not _is_there(job, style, options))
+        styles = missing_styles(job, options)
         if not styles:
-            outputs = (_path(job, 1, style, options) for style in options.styles)
-            return Record(job.name, "skipped", outputs=tuple(path for path in outputs if path))
+            return skipped(job, options)
         photo = _read(job)
         if options.align:
             try:
@@ -211,7 +142,7 @@ def _save(photo: _Prepared, sketches: list[Image.Image], options: Options) -> Re
         # The first face last: its sketch is there only if all are, so that an interrupted photo is done again.
         for number, style, picture in reversed(list(_lay_out(photo, sketches, options))):
             data = encode_image(picture, photo.job.suffix, options.quality)
-            path = _path(photo.job, number, style, options)
+            path = sketch_path(photo.job, number, style, options)
             if path is None:
                 _write_to_stdout(data)
             else:
@@ -249,16 +180,6 @@ def _lay_out(photo: _Prepared, sketches: list[Image.Image], options: Options) ->
             continue
         for number, (crop, sketch) in enumerate(zip(photo.crops, own, strict=True), start=1):
             yield number, style, sketch if options.layout == "crop" else side_by_side(crop.image, sketch)
-
-
-def _path(job: Job, number: int, style: str, options: Options) -> Location | None:
-    numbered = options.number_faces and options.layout != "photo"
-    return job.sketch_path(number if numbered else None, style if options.name_styles else None)
-
-
-def _is_there(job: Job, style: str, options: Options) -> bool:
-    path = _path(job, 1, style, options)
-    return path is not None and exists(path)
 
 
 def _failed(job: Job, error: Exception, seconds: float) -> Record:

@@ -13,11 +13,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from most_sketch.checkpoints.weights import DEFAULT_WEIGHTS
-from most_sketch.drawing.batch import Options, Record, draw_all, explain, sweeping
+from most_sketch.checkpoints.find import DEFAULT_WEIGHTS
+from most_sketch.drawing.batch import draw_all, explain
 from most_sketch.drawing.jobs import Job
+from most_sketch.drawing.options import Network, Options
 from most_sketch.drawing.ray_connection import LOCAL, connected
-from most_sketch.drawing.sketcher import Network
+from most_sketch.drawing.records import Record, sweeping
 from most_sketch.errors import first_line
 from most_sketch.photo.images import decode_image, encode_image
 

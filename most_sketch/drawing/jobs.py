@@ -7,8 +7,9 @@ import os
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path, PurePath
 
 from most_sketch.drawing.stores import ADDRESS, Location, StoreFile, location
@@ -167,10 +168,11 @@ def _walk(folder: Path, recursive: bool, problems: list[Problem]) -> Iterator[tu
 
     for root, folders, names in os.walk(folder, onerror=unreadable):
         folders[:] = sorted(name for name in folders if not is_clutter(name)) if recursive else []
+        here = Path(root)
+        relative = here.relative_to(folder)
         for name in sorted(names):
             if not is_clutter(name):
-                path = Path(root, name)
-                yield path, path.relative_to(folder)
+                yield here / name, relative / name
 
 
 def _may_be_many(item: str) -> bool:
@@ -191,17 +193,26 @@ def _is_glob(item: str) -> bool:
 
 
 def _once(found: Iterable[Found]) -> Iterator[Found]:
-    seen: set[Location | None] = set()
+    seen, place_of = set[Place | None](), _placing()
     for source, relative in found:
-        place = source and _place(source)
+        place = None if source is None else place_of(source)
         if place not in seen:
             seen.add(place)
             yield source, relative
 
 
-def _place(path: Location) -> Location:
-    """The directory entry that a path names: writing to equal places replaces the same file."""
-    return path if isinstance(path, StoreFile) else Path(os.path.realpath(path.parent), path.name)
+Place = tuple[str, str] | StoreFile
+"""The folder and name of a directory entry, or a file in a store: writing to equal places replaces the same file."""
+
+
+def _placing() -> Callable[[Location], Place]:
+    """Tells what a path names. Each folder is looked up once: that takes longer than all else done for a photo."""
+    real_folder = cache(os.path.realpath)
+
+    def place(path: Location) -> Place:
+        return path if isinstance(path, StoreFile) else (real_folder(str(path.parent)), path.name)
+
+    return place
 
 
 def _with_outputs(found: Iterable[Found], output: str | None, suffix: str | None, alone: bool) -> Iterator[Job]:
@@ -271,12 +282,13 @@ def _is_file_name(output: str, suffix: str | None, alone: bool) -> bool:
 
 
 def _refuse_collisions(jobs: Sequence[Job]) -> None:
-    photos = {_place(job.source): job for job in jobs if job.source is not None}
-    writers: dict[Location, Job] = {}
+    place_of = _placing()
+    photos = {place_of(job.source) for job in jobs if job.source is not None}
+    writers: dict[Place, Job] = {}
     for job in jobs:
         if job.output is None:
             continue
-        place = _place(job.output)
+        place = place_of(job.output)
         if place in photos:
             raise InputError(f"{job.output}: the sketch of {job.name} would replace the photo; choose another -o")
         if place in writers:

@@ -12,10 +12,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from most_sketch.checkpoints.header import read_header
-from most_sketch.checkpoints.hub import Hub
+from most_sketch.checkpoints.find import DEFAULT_WEIGHTS
 from most_sketch.checkpoints.packaged import examples_folder
-from most_sketch.checkpoints.weights import DEFAULT_WEIGHTS, find_weights, load_weights
+from most_sketch.checkpoints.weights import load_weights
 from most_sketch.device import resolve_device, resolve_precision
 from most_sketch.errors import FaceError
 from most_sketch.network.build import AnyGenerator, draw, drawn_height
@@ -40,27 +39,6 @@ class Crop:
     """From the photo to the frame of 200 x 250, for putting the sketch back."""
     face: Face | None
     """None if the photo was not searched for faces."""
-
-
-@dataclass(frozen=True)
-class Network:
-    """What a `Sketcher` is loaded from."""
-
-    weights: str | Path = DEFAULT_WEIGHTS
-    """What `weights.find_weights` takes."""
-    device: str = "auto"
-    """`auto`, `cpu`, `cuda`, `cuda:N` or `mps`."""
-    precision: str = "auto"
-    """`auto`, `fp32` or `bf16`."""
-    offline: bool = False
-    """Make no connection."""
-
-    def load(self) -> Sketcher:
-        return Sketcher.load(self.weights, self.device, self.precision, offline=self.offline)
-
-    def config(self) -> ModelConfig:
-        """Without the tensors. Raises `WeightsError`."""
-        return read_header(find_weights(self.weights, Hub(offline=self.offline))).config
 
 
 class Sketcher:

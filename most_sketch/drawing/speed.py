@@ -17,8 +17,9 @@ from typing import Any
 import torch
 
 from most_sketch.checkpoints.packaged import examples_folder
-from most_sketch.drawing.batch import Options, run
+from most_sketch.drawing.batch import run
 from most_sketch.drawing.jobs import Job
+from most_sketch.drawing.options import Options
 from most_sketch.drawing.sketcher import Sketcher
 from most_sketch.errors import MostSketchError
 from most_sketch.photo.images import read_image

@@ -1,4 +1,4 @@
-"""Read and write pictures safely; between Pillow images and tensors."""
+"""Read and write pictures safely; between Pillow images and tensors. No torch at import."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
-import torch
 from PIL import Image, UnidentifiedImageError
-from torch import Tensor
 
 from most_sketch.errors import InputError
 from most_sketch.photo.colour import add_premultiplied_grey, to_eight_bits, to_srgb
 from most_sketch.photo.heic import SIGNATURE_BYTES, add_heic_reader, is_heic
 from most_sketch.photo.mending import mend
 from most_sketch.photo.orientation import orientation_of, turn_upright
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 IMAGE_SUFFIXES = frozenset(
     {".apng", ".avif", ".avifs", ".bmp", ".bw", ".dib", ".gif", ".heic", ".heics", ".heif", ".heifs", ".hif"}
@@ -175,17 +176,23 @@ def write_bytes(path: Path, data: bytes | memoryview) -> None:
 
 def to_tensor(image: Image.Image) -> Tensor:
     """An RGB or L picture as (C, H, W) float32 in [-1, 1]."""
+    import torch
+
     pixels = torch.from_numpy(np.array(image, dtype=np.float32)) / 127.5 - 1
     return pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1).contiguous()
 
 
 def to_levels(pictures: Sequence[Image.Image]) -> Tensor:
     """8-bit grey pictures of one size as (B, 1, H, W) float32, 0 to 255, as metrics take them."""
+    import torch
+
     return torch.from_numpy(np.stack([np.asarray(picture, dtype=np.float32) for picture in pictures])[:, None])
 
 
 def to_image(picture: Tensor) -> Image.Image:
     """A sketch (1, H, W) or a photo (3, H, W) in [-1, 1] as an 8-bit picture, grey or RGB."""
+    import torch
+
     levels = ((picture.detach().float().cpu() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
     return Image.fromarray((levels[0] if len(levels) == 1 else levels.permute(1, 2, 0)).numpy())
 

@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from most_sketch.drawing.batch import Options, Record, run
+from most_sketch.drawing.batch import run
 from most_sketch.drawing.jobs import Job, plan
+from most_sketch.drawing.options import Options
+from most_sketch.drawing.records import Record
 from most_sketch.drawing.sketcher import Sketcher
 
 PENCIL = Options(("pencil",))

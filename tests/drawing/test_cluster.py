@@ -21,11 +21,11 @@ from mixed_folder import make
 from PIL import Image, ImageChops
 from s3_server import CREDENTIALS, Bucket
 
-from most_sketch.drawing.batch import Options
 from most_sketch.drawing.cluster import Cluster, DrawSketches, run_on_ray
 from most_sketch.drawing.jobs import plan
+from most_sketch.drawing.options import Network, Options
 from most_sketch.drawing.ray_connection import LOCAL, connected
-from most_sketch.drawing.sketcher import Network, Sketcher
+from most_sketch.drawing.sketcher import Sketcher
 from most_sketch.errors import MostSketchError
 
 MARK = "MOST_SKETCH_TEST_RUN"

@@ -1,0 +1,69 @@
+"""What a person chooses: the network, and how photos are drawn and saved with it. No torch at import."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from most_sketch.checkpoints.find import DEFAULT_WEIGHTS, find_weights
+from most_sketch.checkpoints.header import read_header
+from most_sketch.checkpoints.hub import Hub
+from most_sketch.network.config import ModelConfig
+from most_sketch.photo.faces import MIN_CONFIDENCE
+
+if TYPE_CHECKING:
+    from most_sketch.drawing.sketcher import Sketcher
+
+Layout = Literal["crop", "photo", "side-by-side"]
+"""The sketch alone; in its place in the photo, on white paper; the photo in the frame with the sketch to its right."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """What a `Sketcher` is loaded from, and how."""
+
+    weights: str | Path = DEFAULT_WEIGHTS
+    """What `weights.find_weights` takes."""
+    device: str = "auto"
+    """`auto`, `cpu`, `cuda`, `cuda:N` or `mps`."""
+    precision: str = "auto"
+    """`auto`, `fp32` or `bf16`."""
+    offline: bool = False
+    """Make no connection."""
+
+    def load(self) -> Sketcher:
+        from most_sketch.drawing.sketcher import Sketcher
+
+        return Sketcher.load(self.weights, self.device, self.precision, offline=self.offline)
+
+    def found(self) -> Network:
+        """The same with the file of its weights, which was compared with its checksum. Raises `WeightsError`."""
+        return replace(self, weights=find_weights(self.weights, Hub(offline=self.offline)))
+
+    def config(self) -> ModelConfig:
+        """Without the tensors. Raises `WeightsError`."""
+        return read_header(Path(self.found().weights)).config
+
+
+@dataclass(frozen=True)
+class Options:
+    """How photos are drawn and saved."""
+
+    styles: tuple[str, ...]
+    """Each photo is drawn in all of them."""
+    name_styles: bool = False
+    """Put the style into the sketch's name."""
+    align: bool = True
+    faces: int | None = 1
+    """How many of the largest faces; None is all."""
+    number_faces: bool = False
+    """Put the face's number, from left to right, into the sketch's name."""
+    min_confidence: float = MIN_CONFIDENCE
+    size: int | None = None
+    """Height of a sketch in pixels; None is what suits the photo."""
+    layout: Layout = "crop"
+    quality: int = 90
+    overwrite: bool = False
+    batch_size: int | None = None
+    """None: what suits the device."""
