@@ -1,4 +1,4 @@
-"""Where and how precisely to compute: the one place that decides what `auto` means."""
+"""Where to compute: the one place that decides what `auto` means. How precisely is `network/precision.py`'s."""
 
 from __future__ import annotations
 
@@ -26,21 +26,3 @@ def resolve_device(name: str) -> torch.device:
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise InputError("no MPS device is available here; use --device cpu")
     return device
-
-
-def resolve_precision(name: str, device: torch.device) -> torch.dtype:
-    """`fp32`, `bf16`, or `auto`: bfloat16 where the hardware multiplies it fast, else float32."""
-    if name == "auto":
-        return torch.bfloat16 if _fast_bfloat16(device) else torch.float32
-    try:
-        return {"fp32": torch.float32, "bf16": torch.bfloat16}[name]
-    except KeyError:
-        raise InputError(f"unknown precision {name!r}; use auto, fp32 or bf16") from None
-
-
-def _fast_bfloat16(device: torch.device) -> bool:
-    if device.type == "cuda":
-        return torch.cuda.get_device_capability(device)[0] >= 8
-    # Without AMX a CPU converts to float32 and back. Older torch cannot tell.
-    amx = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
-    return device.type == "cpu" and bool(amx())

@@ -25,15 +25,17 @@ def bench_command(
     as_json: AsJson = False,
 ) -> None:
     """Measure how fast this machine draws, with the example portraits."""
-    start = time.perf_counter()
-    from most_sketch.checkpoints.weights import DEFAULT_WEIGHTS
-    from most_sketch.drawing.sketcher import Sketcher
-    from most_sketch.drawing.speed import measure
+    # Nothing is shown where standard error is no terminal.
+    with Console(stderr=True).status("loading", refresh_per_second=2) as status:
+        start = time.perf_counter()
+        from most_sketch.checkpoints.find import DEFAULT_WEIGHTS
+        from most_sketch.drawing.sketcher import Sketcher
+        from most_sketch.drawing.speed import measure
 
-    name = weights or DEFAULT_WEIGHTS
-    sketcher = Sketcher.load(name, device, precision, offline=offline)
-    loading = time.perf_counter() - start
-    speed = measure(sketcher)
+        name = weights or DEFAULT_WEIGHTS
+        sketcher = Sketcher.load(name, device, precision, offline=offline)
+        loading = time.perf_counter() - start
+        speed = measure(sketcher, status.update)
     if as_json:
         typer.echo(json.dumps({"weights": name, "start": loading} | speed.as_dict()))
     else:
@@ -42,6 +44,10 @@ def bench_command(
 
 def _table(weights: str, loading: float, speed: Speed) -> Table:
     table = Table(title=Text(f"{weights}, {speed.precision}\n{speed.device}"), show_header=False)
+    if speed.measured is not None:
+        blocks = ", ".join(f"{1000 * taken:.1f} ms in {name}" for name, taken in speed.measured.items())
+        table.add_row("a small block", blocks)
+        table.add_row("chosen", f"{speed.precision}{', for bfloat16 changes sketches' if speed.inexact else ''}")
     table.add_row("import and load", f"{loading:.2f} s")
     table.add_row("find and frame a face", f"{speed.detection:.3f} s")
     for size, taken in speed.drawing.items():

@@ -181,7 +181,7 @@ def _draw(
     elif cluster is None:
         from most_sketch.drawing.batch import run
 
-        sketcher = found.load()
+        sketcher = found.load(len(jobs))
         loaded()
         yield from run(sketcher, jobs, chosen)
     else:

@@ -68,7 +68,7 @@ def _draw(photo: Path | None, output: Path, weights: Path, device: str) -> None:
     from most_sketch.training.sheets import captioned
 
     picture = read_image(photo or examples_folder() / "astronaut.jpg")
-    sketcher = Sketcher.load(weights, device)
+    sketcher = Sketcher.load(weights, device, photos=1)
     (crop,) = sketcher.crops(picture)
     sketches = zip(sketcher.styles, sketcher.draw_every_style(crop.image), strict=True)
     sheet = captioned({"photo": crop.image} | dict(sketches))

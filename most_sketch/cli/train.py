@@ -138,8 +138,9 @@ def train_command(
     """
     import torch
 
-    from most_sketch.device import resolve_device, resolve_precision
-    from most_sketch.distribution import process_group, rank
+    from most_sketch.device import resolve_device
+    from most_sketch.distribution import anywhere, process_group, rank
+    from most_sketch.network.precision import choose_precision, compiles_well
     from most_sketch.training.loop import train
     from most_sketch.training.runs import Run
     from most_sketch.training.tensorboard import tensorboard_log
@@ -166,12 +167,13 @@ def train_command(
         new = _new_record(model, data or [], perceptual, backgrounds, init, values, offline)
         total = new.train.steps
     where = resolve_device(device)
-    dtype = resolve_precision(precision, where)
-    # Profiled: in float32 on a CPU convolutions take 86% of a step, and those are the same when compiled.
-    compiled = (where.type == "cuda" or dtype is torch.bfloat16) if compile_ is None else compile_
     with ExitStack() as stack:
         keep = [stack.enter_context(tensorboard_log(out / "tensorboard"))] if tensorboard else []
         own = stack.enter_context(process_group(where))
+        # What is faster is measured by each rank, but all are to compute alike.
+        dtype = choose_precision(precision, own, "training").dtype
+        dtype = torch.float32 if anywhere(dtype is torch.float32, own) else dtype
+        compiled = compiles_well(own, dtype) if compile_ is None else compile_
         stop = stack.enter_context(_stop_on_signal())
         keep.append(stack.enter_context(progress(total, rank() == 0)))
 

@@ -32,10 +32,11 @@ class Network:
     offline: bool = False
     """Make no connection."""
 
-    def load(self) -> Sketcher:
+    def load(self, photos: int | None = None) -> Sketcher:
+        """To draw so many photos, if that is known."""
         from most_sketch.drawing.sketcher import Sketcher
 
-        return Sketcher.load(self.weights, self.device, self.precision, offline=self.offline)
+        return Sketcher.load(self.weights, self.device, self.precision, offline=self.offline, photos=photos)
 
     def found(self) -> Network:
         """The same with the file of its weights, which was compared with its checksum. Raises `WeightsError`."""

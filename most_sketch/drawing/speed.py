@@ -28,6 +28,8 @@ BATCH_SIZES = (1, 4, 16)
 ROUNDS = 3
 PHOTOS = 12
 """That are converted to learn photos a second, the example portraits in turn."""
+STEPS = 1 + len(BATCH_SIZES) + 1
+"""Of a measurement: detection, drawing in each number at once, from file to file."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,10 @@ class Speed:
 
     device: str
     precision: str
+    measured: dict[str, float] | None
+    """Seconds of a small block in each precision, by which `auto` chose; None where nothing was measured."""
+    inexact: bool
+    """Was float32 taken although bfloat16 is faster, for sketches would change?"""
     detection: float
     """To find the face in an example portrait and bring it into the frame."""
     drawing: dict[int, float]
@@ -50,24 +56,31 @@ class Speed:
         return asdict(self)
 
 
-def measure(sketcher: Sketcher) -> Speed:
-    """Find, draw and convert the example portraits."""
+def measure(sketcher: Sketcher, tell: Callable[[str], None]) -> Speed:
+    """Find, draw and convert the example portraits. Calls `tell` with what is done now."""
+    steps = (f"measuring {step} of {STEPS}" for step in range(1, STEPS + 1))
+    tell(next(steps))
     paths = sorted(examples_folder().glob("*.jpg"))
     photos = [read_image(path) for path in paths]
     images = [sketcher.crops(photo)[0].image for photo in photos]
     detection = seconds(lambda: [sketcher.crops(photo) for photo in photos], sketcher.device) / len(photos)
     drawing = {}
     for size in BATCH_SIZES:
+        tell(next(steps))
         batch = [images[number % len(images)] for number in range(size)]
         drawing[size] = seconds(partial(sketcher.draw, batch, [0] * size, size), sketcher.device)
+    tell(next(steps))
     with tempfile.TemporaryDirectory() as folder:
         jobs = [Job(paths[number % len(paths)], Path(folder) / f"{number}.png", ".png") for number in range(PHOTOS)]
         start = time.perf_counter()
         _convert(sketcher, jobs)
         rate = PHOTOS / (time.perf_counter() - start)
+    timings = sketcher.precision.timings
     return Speed(
         device=_device_name(sketcher.device),
         precision=str(sketcher.dtype).removeprefix("torch."),
+        measured=asdict(timings) if timings else None,
+        inexact=timings is not None and timings.faster is not sketcher.dtype,
         detection=detection,
         drawing={size: taken / size for size, taken in drawing.items()},
         photos_per_second=rate,

@@ -67,8 +67,8 @@ class Candidates(NamedTuple):
         return Candidates(*(values[index] for values in self))
 
     def apart(self, most: float) -> Candidates:
-        """The surest of those that overlap by more than this share of what both cover."""
-        return self.at(suppress(self.boxes, self.scores, most, over_union))
+        """The surest of those that overlap by more than this share of what both cover; of equally sure the first."""
+        return self.at(suppress(self.boxes, self.scores.argsort(descending=True, stable=True), most, over_union))
 
 
 class Detector:
@@ -97,7 +97,9 @@ class Detector:
         shares = points[passed].reshape(-1, 2, 5).transpose(1, 2)
         landmarks = _sides(boxes, 1)[:, None] * shares + boxes[:, None, :2] - 1
         boxes = _moved(boxes, offsets[passed], 1)
-        kept = suppress(boxes, scores, MAX_OVERLAP, over_smaller)
+        # O-Net gives many boxes of one face a score of exactly 1. facenet-pytorch takes the one that numpy sorts last.
+        order = torch.from_numpy(np.argsort(scores.cpu().numpy())[::-1].copy())
+        kept = suppress(boxes, order, MAX_OVERLAP, over_smaller)
         return Detections(*(values[kept].cpu().numpy() for values in (boxes, landmarks, scores)))
 
     def _propose(self, sums: Tensor) -> Candidates:
@@ -153,18 +155,18 @@ def _edges(low: Tensor, high: Tensor, count: int) -> tuple[Tensor, Tensor]:
     return low[:, None] + part * length // count, low[:, None] - (part + 1) * -length // count
 
 
-def suppress(boxes: Tensor, scores: Tensor, most: float, overlap: Overlap) -> Tensor:
-    """Non-maximum suppression: of boxes (n, 4) that overlap by more than `most` the one of the highest score.
+def suppress(boxes: Tensor, order: Tensor, most: float, overlap: Overlap) -> Tensor:
+    """Non-maximum suppression: of boxes (n, 4) that overlap by more than `most`, the first in the `order` (n,).
 
-    The index of those that stay, the highest score first.
+    The index of those that stay, in that order.
     """
-    order = np.argsort(-scores.cpu().numpy(), kind="stable")
-    rest = boxes.cpu().numpy()[order].T
+    left = order.cpu().numpy()
+    rest = boxes.cpu().numpy()[left].T
     kept = []
-    while order.size:
-        kept.append(order[0])
+    while left.size:
+        kept.append(left[0])
         free = ~(overlap(rest[:, :1], rest[:, 1:]) > most)
-        order, rest = order[1:][free], rest[:, 1:][:, free]
+        left, rest = left[1:][free], rest[:, 1:][:, free]
     return torch.tensor(kept, dtype=torch.long, device=boxes.device)
 
 
@@ -202,7 +204,8 @@ def _scales(sums: Tensor) -> Iterator[float]:
 def _look(network: CascadeNetwork, sums: Tensor, boxes: Tensor, side: int) -> list[Tensor]:
     """What a network answers for boxes (n, 4), each seen at `side` x `side` pixels."""
     windows = torch.split(_windows(boxes, sums), BATCH)
-    parts = [network(_normalised(averages(sums, window, (side, side)))) for window in windows]
+    # Not channels_last as for P-Net: it rounds otherwise than facenet-pytorch, and nearly equal scores change places.
+    parts = [network(_normalised(averages(sums, window, (side, side))).contiguous()) for window in windows]
     return [torch.cat(answers) for answers in zip(*parts, strict=True)]
 
 

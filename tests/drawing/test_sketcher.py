@@ -11,7 +11,10 @@ from PIL import Image
 
 import most_sketch
 from most_sketch import FaceError, InputError, Sketcher, WeightsError
+from most_sketch.network.precision import Timings
 from most_sketch.photo.frame import FRAME_SIZE
+
+FAST_BFLOAT16 = Timings(float32=2.0, bfloat16=1.0)
 
 
 def pixels(image: Image.Image) -> np.ndarray:
@@ -100,14 +103,22 @@ def test_bfloat16_draws_nearly_the_same(sketcher: Sketcher, tiny_weights: Path, 
 def test_auto_takes_bfloat16_only_where_it_draws_the_same(
     tiny_weights: Path, monkeypatch: pytest.MonkeyPatch, allowed: float, dtype: torch.dtype
 ) -> None:
-    monkeypatch.setattr("most_sketch.device._fast_bfloat16", lambda _: True)
+    monkeypatch.setattr("most_sketch.network.precision.remembered", lambda _: FAST_BFLOAT16)
     monkeypatch.setattr("most_sketch.drawing.sketcher.MAX_DIFFERENCE", allowed)
-    assert Sketcher.load(tiny_weights, "cpu", "auto").dtype is dtype
+    sketcher = Sketcher.load(tiny_weights, "cpu", "auto")
+    assert (sketcher.dtype, sketcher.precision.timings) == (dtype, FAST_BFLOAT16)
     assert Sketcher.load(tiny_weights, "cpu", "bf16").dtype is torch.bfloat16
 
 
+def test_nothing_is_measured_for_one_photo(tiny_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("most_sketch.network.precision.remembered", lambda _: FAST_BFLOAT16)
+    assert Sketcher.load(tiny_weights, "cpu", photos=1).dtype is torch.float32
+    assert Sketcher.load(tiny_weights, "cpu", photos=2).dtype is torch.bfloat16
+    assert Sketcher.load(tiny_weights, "cpu", "bf16", photos=1).dtype is torch.bfloat16
+
+
 def test_the_bundled_weights_draw_the_same_in_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("most_sketch.device._fast_bfloat16", lambda _: True)
+    monkeypatch.setattr("most_sketch.network.precision.remembered", lambda _: FAST_BFLOAT16)
     assert Sketcher.load(device="cpu").dtype is torch.bfloat16
 
 

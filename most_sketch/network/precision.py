@@ -1,0 +1,143 @@
+"""How precisely to compute: what `auto` means, decided by a measurement that is remembered."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from most_sketch.errors import InputError
+from most_sketch.network.layers import ResidualBlock
+from most_sketch.photo.images import write_bytes
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+
+CHANNELS, SIDE, ROUNDS = 64, 64, 3
+"""Of what is measured: a block of the network, some milliseconds long, so many times in each precision."""
+
+WORTH = 0.9
+"""bfloat16 is taken where it needs at most this share of float32's time: for less no picture is to change."""
+
+BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
+"""What Linux calls the instructions for it: processors of one name may have them or not."""
+
+Work = Literal["drawing", "training"]
+
+
+@dataclass(frozen=True)
+class Timings:
+    """Seconds that a small block took on this machine."""
+
+    float32: float
+    bfloat16: float
+
+    @property
+    def faster(self) -> torch.dtype:
+        return torch.bfloat16 if self.bfloat16 <= WORTH * self.float32 else torch.float32
+
+
+@dataclass(frozen=True)
+class Precision:
+    """What is computed in, and why."""
+
+    dtype: torch.dtype = torch.float32
+    timings: Timings | None = None
+    """None where nothing was measured."""
+
+
+def choose_precision(name: str, device: torch.device, work: Work) -> Precision:
+    """`fp32`, `bf16`, or `auto`: what is faster on a CPU, bfloat16 on GPUs that have it. Raises `InputError`."""
+    if name != "auto":
+        if name not in DTYPES:
+            raise InputError(f"unknown precision {name!r}; use auto, fp32 or bf16")
+        return Precision(DTYPES[name])
+    if device.type == "cpu":
+        timings = remembered(work)
+        if timings is None:
+            timings = measure(work)
+            remember(work, timings)
+        return Precision(timings.faster, timings)
+    fast = device.type == "cuda" and torch.cuda.get_device_capability(device)[0] >= 8
+    return Precision(torch.bfloat16 if fast else torch.float32)
+
+
+def compiles_well(device: torch.device, dtype: torch.dtype) -> bool:
+    """Are convolutions so fast that what is between them is worth compiling?
+
+    Profiled: in float32 on a CPU they take 86% of a training step, and those are the same when compiled.
+    """
+    # Older torch cannot tell.
+    amx = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    return device.type == "cuda" or (dtype is torch.bfloat16 and bool(amx()))
+
+
+def measure(work: Work) -> Timings:
+    """Time a block of the network on the CPU: forward for drawing, backward too for training."""
+    # Whoever seeds torch afterwards or before finds its random numbers as they were.
+    with torch.random.fork_rng(devices=[]):
+        block = ResidualBlock(CHANNELS, CHANNELS).to(memory_format=torch.channels_last)
+        features = torch.randn(1, CHANNELS, SIDE, SIDE).to(memory_format=torch.channels_last)
+    features.requires_grad_(work == "training")
+
+    def seconds(dtype: torch.dtype) -> float:
+        start = time.perf_counter()
+        with torch.set_grad_enabled(work == "training"):
+            with torch.autocast("cpu", dtype, enabled=dtype is not torch.float32):
+                computed = block(features)
+            if work == "training":
+                computed.float().sum().backward()
+        return time.perf_counter() - start
+
+    # In turn, and the shortest of each: so other work on the machine favours none. The first round makes the kernels.
+    rounds = [[seconds(dtype) for dtype in DTYPES.values()] for _ in range(ROUNDS + 1)]
+    return Timings(*map(min, zip(*rounds[1:], strict=True)))
+
+
+def remembered(work: Work) -> Timings | None:
+    """What an earlier process measured on a processor like this one, if it is known."""
+    try:
+        timings = _read()[_machine()][work]
+        return Timings(float(timings["float32"]), float(timings["bfloat16"]))
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def remember(work: Work, timings: Timings) -> None:
+    """Write down what was measured. Does nothing where nothing can be written."""
+    known, machine = _read(), _machine()
+    known[machine] = {**known.get(machine, {}), work: asdict(timings)}
+    with suppress(InputError, RuntimeError):
+        write_bytes(_file(), json.dumps(known, indent=1).encode())
+
+
+def _file() -> Path:
+    """In the cache folder. Raises `RuntimeError` for a user who has no home."""
+    cache = os.environ.get("XDG_CACHE_HOME")
+    return (Path(cache) if cache else Path.home() / ".cache") / "most-sketch" / "precision.json"
+
+
+def _read() -> dict[str, Any]:
+    """By machine; nothing if the file is missing or not what was written."""
+    try:
+        known = json.loads(_file().read_text(encoding="utf-8"))
+    except (OSError, RuntimeError, ValueError):
+        return {}
+    return {name: work for name, work in known.items() if isinstance(work, dict)} if isinstance(known, dict) else {}
+
+
+def _machine() -> str:
+    """The model of the processor, its instructions for bfloat16, and torch's version, whose kernels they are."""
+    model, flags = platform.processor() or platform.machine(), frozenset[str]()
+    with suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+        about = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        model = about.get("model name", model)
+        flags = BFLOAT16_FLAGS & {*about.get("flags", "").split(), *about.get("Features", "").split()}
+    return ", ".join([model, *sorted(flags), f"torch {torch.__version__}"])
