@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 import typer
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
