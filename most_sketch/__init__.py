@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from most_sketch.drawing.sketcher import Sketcher
     from most_sketch.errors import FaceError, InputError, MostSketchError, WeightsError
     from most_sketch.network.config import ModelConfig
+    from most_sketch.training.teach import teach
 
 __version__ = "0.1.0"
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Sketcher",
     "WeightsError",
     "__version__",
+    "teach",
 ]
 
 _HOME = {
@@ -37,6 +39,7 @@ _HOME = {
     "MostSketchError": "most_sketch.errors",
     "Sketcher": "most_sketch.drawing.sketcher",
     "WeightsError": "most_sketch.errors",
+    "teach": "most_sketch.training.teach",
 }
 
 

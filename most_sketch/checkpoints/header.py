@@ -1,4 +1,4 @@
-"""What a weights file claims to be: its header, judged before memory is taken or anything is built from it.
+"""What a weights file or a style's file claims to be: its header, judged before memory is taken or anything is built.
 
 A safetensors file is eight bytes of length, a JSON header of that length, and the tensors' bytes. A file may come
 from anywhere, so nothing in it is believed: every size is bounded, and compared with the file's own.
@@ -24,6 +24,12 @@ from most_sketch.network.config import ModelConfig
 CONFIG_KEY = "most_sketch_model"
 """Where the metadata of a weights file holds its `ModelConfig`, as JSON."""
 
+STYLE_KEY = "most_sketch_style"
+"""Where the metadata of a style's file holds its `styles.StyleInfo`, as JSON."""
+
+STYLE_SUFFIX = ".safetensors"
+"""Where a style can be named or be a file, what ends so is a file: no style's name has a point."""
+
 HOLD_OUT = "hold_out"
 """What may be beside that: which pairs the training held out, `TrainConfig.hold_out`."""
 
@@ -38,6 +44,17 @@ MAX_HEADER = 1 << 20
 
 ITEM_SIZES = {"F32": 4, "F16": 2, "BF16": 2}
 """Types of tensors that weights may have, and the bytes of an element."""
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a safetensors file says to hold: tensors that it has room for, and metadata that nobody has judged."""
+
+    metadata: Any
+    shapes: dict[str, tuple[int, ...]]
+    dtypes: frozenset[str]
+    size: int
+    """Bytes of the whole file."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +78,11 @@ class Header:
 
 
 @contextmanager
-def open_weights(path: Path) -> Iterator[tuple[IO[bytes], Header]]:
-    """The open file, after its header, and what that says. Raises `WeightsError` for what cannot be weights."""
+def open_safetensors(path: Path) -> Iterator[tuple[IO[bytes], Contents]]:
+    """The open file, after its header, and what that says. Raises `WeightsError` for what is no such file."""
     try:
         if path.is_dir():
-            raise WeightsError(f"{path}: is a folder, not a weights file")
+            raise WeightsError(f"{path}: is a folder, not a file")
         # Opening a FIFO would wait for a writer for ever.
         if path.exists() and not path.is_file():
             raise WeightsError(f"{path}: not a regular file")
@@ -75,13 +92,20 @@ def open_weights(path: Path) -> Iterator[tuple[IO[bytes], Header]]:
         raise WeightsError(f"{path}: cannot be read ({error.strerror or error})") from error
 
 
+@contextmanager
+def open_weights(path: Path) -> Iterator[tuple[IO[bytes], Header]]:
+    """The open file, after its header, and what that says. Raises `WeightsError` for what cannot be weights."""
+    with open_safetensors(path) as (file, contents):
+        yield file, Header(*_config(path, contents.metadata), contents.shapes, contents.dtypes, contents.size)
+
+
 def read_header(path: Path) -> Header:
     """What a weights file says about itself. Raises like `open_weights`."""
     with open_weights(path) as (_, header):
         return header
 
 
-def _parse(path: Path, file: IO[bytes]) -> Header:
+def _parse(path: Path, file: IO[bytes]) -> Contents:
     status = os.fstat(file.fileno())
     if not stat.S_ISREG(status.st_mode):
         raise WeightsError(f"{path}: not a regular file")
@@ -94,13 +118,13 @@ def _parse(path: Path, file: IO[bytes]) -> Header:
     if length > MAX_HEADER:
         raise WeightsError(f"{path}: its header is larger than the {MAX_HEADER >> 20} MiB that are read")
     try:
-        header = _load_json(file.read(length))
+        header = load_json(file.read(length))
         metadata = header.pop("__metadata__", {})
         shapes = {name: _shape(tensor, body) for name, tensor in header.items()}
         dtypes = frozenset(str(tensor["dtype"]) for tensor in header.values())
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise WeightsError(f"{path}: not a safetensors file that can be read ({_brief(error)})") from error
-    return Header(*_config(path, metadata), shapes, dtypes, status.st_size)
+        raise WeightsError(f"{path}: not a safetensors file that can be read ({brief(error)})") from error
+    return Contents(metadata, shapes, dtypes, status.st_size)
 
 
 def _shape(tensor: dict[str, Any], body: int) -> tuple[int, ...]:
@@ -121,10 +145,12 @@ def _shape(tensor: dict[str, Any], body: int) -> tuple[int, ...]:
 
 def _config(path: Path, metadata: Any) -> tuple[ModelConfig, int | None, Trained | None]:
     text = metadata.get(CONFIG_KEY) if isinstance(metadata, dict) else None
+    if isinstance(metadata, dict) and text is None and STYLE_KEY in metadata:
+        raise WeightsError(f"{path}: is a style, not weights; draw in it with --style {path}")
     if not isinstance(text, str):
         raise WeightsError(f"{path}: not weights of most-sketch (no {CONFIG_KEY} in its metadata)")
     try:
-        values = _load_json(text)
+        values = load_json(text)
         hold_out = values.pop(HOLD_OUT, None)
         # Not `isinstance`: true is an int as well.
         if hold_out is not None and (type(hold_out) is not int or hold_out < 0):
@@ -132,10 +158,10 @@ def _config(path: Path, metadata: Any) -> tuple[ModelConfig, int | None, Trained
         trained = Trained.parse(values.pop(TRAINED)) if TRAINED in values else None
         return from_dict(ModelConfig, values), hold_out, trained
     except (ValueError, RecursionError, WeightsError) as error:
-        raise WeightsError(f"{path}: {CONFIG_KEY} in its metadata cannot be used ({_brief(error)})") from error
+        raise WeightsError(f"{path}: {CONFIG_KEY} in its metadata cannot be used ({brief(error)})") from error
 
 
-def _load_json(text: str | bytes) -> dict[str, Any]:
+def load_json(text: str | bytes) -> dict[str, Any]:
     """A JSON object, without the liberties of Python's parser: no name twice, no NaN. Raises `ValueError`."""
     if isinstance(text, bytes):
         # `json.loads` would guess at UTF-16 and UTF-32.
@@ -157,7 +183,7 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is no number of JSON")
 
 
-def _brief(error: Exception) -> str:
+def brief(error: Exception) -> str:
     """An error's message, of which a hostile file may have made a megabyte."""
     text = str(error) or type(error).__name__
     return text if len(text) <= 200 else f"{text[:200]}..."

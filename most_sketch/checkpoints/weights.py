@@ -90,7 +90,7 @@ def load_networks(
             wrong = min(name for name in names if header.shapes.get(name) != wanted.get(name))
             raise WeightsError(f"{path}: tensors do not fit the network that its config describes: {wrong[:80]}")
         file.seek(0)
-        state = _read_tensors(path, file.read(header.size))
+        state = read_tensors(path, file.read(header.size))
     if config.architecture == "most-net":
         state |= _training_state(config)
     if sketch_encoder is not None:
@@ -132,7 +132,7 @@ def _set_to_mean(networks: Sequence[nn.Module]) -> None:
             tensor.copy_(torch.stack([state[name] for state in states]).mean(dim=0))
 
 
-def _read_tensors(path: Path, data: bytes) -> dict[str, Tensor]:
+def read_tensors(path: Path, data: bytes) -> dict[str, Tensor]:
     """The tensors in a whole file, as float32. From bytes and not mapped: nobody can change them afterwards."""
     try:
         state = {name: tensor.float() for name, tensor in load(data).items()}

@@ -17,6 +17,7 @@ from most_sketch.cli.eval import eval_command
 from most_sketch.cli.help import Command
 from most_sketch.cli.prepare import prepare_command
 from most_sketch.cli.styles import styles_command
+from most_sketch.cli.teach import teach_command
 from most_sketch.cli.train import train_command
 from most_sketch.cli.weights import weights_app
 from most_sketch.errors import MostSketchError, first_line
@@ -34,6 +35,7 @@ app.command("convert", cls=Command)(convert_command)
 app.command("styles", cls=Command, short_help="List the styles, or draw a photo in each.")(styles_command)
 app.command("prepare", cls=Command, short_help="Bring unaligned pairs into the frame.")(prepare_command)
 app.command("train", cls=Command)(train_command)
+app.command("teach", cls=Command, short_help="Teach the weights a new style from a few pairs.")(teach_command)
 app.command("eval", cls=Command, short_help="Score sketches: FSIM, SSIM, LPIPS and L1.")(eval_command)
 app.command("demo", cls=Command)(demo_command)
 app.command("bench", cls=Command)(bench_command)

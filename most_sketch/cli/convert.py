@@ -43,9 +43,11 @@ def convert_command(
         ),
     ] = None,
     style: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
-            metavar="STYLE", help="A style of the weights, or all. (default: their first)", rich_help_panel=DRAWING
+            metavar="STYLE|FILE",
+            help="A style of the weights, all, or a file of teach; may be repeated. (default: the weights' first)",
+            rich_help_panel=DRAWING,
         ),
     ] = None,
     weights: Weights = None,
@@ -123,19 +125,23 @@ def convert_command(
     height = None if size == "auto" else _height(size)
     if not align and faces != "largest":
         raise typer.BadParameter("--faces chooses among found faces; with --no-align none are looked for")
+    wanted = tuple(dict.fromkeys(style or ()))
+    several = len(wanted) > 1 or "all" in wanted
     jobs, failures, notices = _plan(inputs, output, f".{format_}" if format_ else None, recursive)
     if any(job.output is None for job in jobs):
-        _check_stdout(style == "all" or (count != 1 and layout != "photo"), as_json)
+        _check_stdout(several or (count != 1 and layout != "photo"), as_json)
         if cluster:
             raise typer.BadParameter("--ray writes files; name a folder with -o")
 
     from most_sketch.checkpoints.find import DEFAULT_WEIGHTS
+    from most_sketch.checkpoints.header import STYLE_SUFFIX
     from most_sketch.drawing.options import Network, Options
 
-    network = Network(weights or DEFAULT_WEIGHTS, device, precision, offline)
+    files = tuple(each for each in wanted if each.endswith(STYLE_SUFFIX))
+    network = Network(weights or DEFAULT_WEIGHTS, device, precision, offline, files)
     options = partial(
         Options,
-        name_styles=style == "all",
+        name_styles=several,
         align=align,
         faces=count,
         number_faces=faces != "largest",
@@ -155,7 +161,7 @@ def convert_command(
         for failure in failures:
             report.add(failure)
         if jobs:
-            with closing(_draw(jobs, options, style, network, cluster, report.loaded)) as records:
+            with closing(_draw(jobs, options, wanted, network, cluster, report.loaded)) as records:
                 for record in records:
                     report.add(record)
     if report.failed:
@@ -165,7 +171,7 @@ def convert_command(
 def _draw(
     jobs: list[Job],
     options: Callable[[tuple[str, ...]], Options],
-    style: str | None,
+    wanted: tuple[str, ...],
     network: Network,
     cluster: Cluster | None,
     loaded: Callable[[], None],
@@ -174,7 +180,7 @@ def _draw(
     from most_sketch.drawing.records import all_skipped
 
     found = network.found()
-    chosen = options(_styles(found.config(), style))
+    chosen = options(_styles(found.config(), wanted, network.styles))
     skipped = all_skipped(jobs, chosen)
     if skipped is not None:
         yield from skipped
@@ -191,8 +197,13 @@ def _draw(
         yield from run_on_ray(jobs, chosen, network, cluster)
 
 
-def _styles(config: ModelConfig, style: str | None) -> tuple[str, ...]:
-    return config.styles if style == "all" else (config.styles[config.style_index(style)],)
+def _styles(config: ModelConfig, wanted: tuple[str, ...], files: tuple[str, ...]) -> tuple[str, ...]:
+    """The names of the styles to draw in; those in files are the config's last, in their order."""
+    if "all" in wanted:
+        return config.styles
+    name_of = dict(zip(files, config.styles[len(config.styles) - len(files) :], strict=True))
+    names = [config.styles[config.style_index(name_of.get(each, each))] for each in wanted]
+    return tuple(dict.fromkeys(names)) or config.styles[:1]
 
 
 def _plan(

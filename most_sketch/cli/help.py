@@ -28,6 +28,10 @@ EXAMPLES = {
         "train --data pairs/ --out runs/mine",
         "train --out runs/mine --resume",
     ),
+    "teach": (
+        "teach pairs/ --name mine -o mine.safetensors",
+        "teach scans/ --name chalk -o chalk.safetensors --keep-paper --sheet before-after.png",
+    ),
     "eval": (
         "eval --data pairs/ --weights runs/mine --split validation",
         "eval --data pairs/ --predictions sketches/ --report report.html",

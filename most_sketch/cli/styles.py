@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from most_sketch.cli.help import OUTPUT
+from most_sketch.cli.help import DRAWING, OUTPUT
 from most_sketch.cli.options import Device, Offline, Overwrite, Weights
 from most_sketch.errors import InputError
 from most_sketch.terminal import say
@@ -26,6 +27,10 @@ def styles_command(
             help="Write a picture of the photo in every style.",
             rich_help_panel=OUTPUT,
         ),
+    ] = None,
+    style: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FILE", help="A style that teach wrote, too; may be repeated.", rich_help_panel=DRAWING),
     ] = None,
     overwrite: Overwrite = False,
     weights: Weights = None,
@@ -50,25 +55,31 @@ def styles_command(
             raise InputError(f"{output}: is there already; replace it with --overwrite")
     name = weights or DEFAULT_WEIGHTS
     entry = read_manifest().get(name)
-    described = entry.styles if entry else {}
+    described = dict(entry.styles) if entry else {}
     path = find_weights(name, Hub(offline=offline))
-    styles = read_header(path).config.styles
-    width = max(map(len, styles))
-    for style in styles:
-        typer.echo(f"{style:{width}}  {described.get(style, '')}".rstrip())
+    names = read_header(path).config.styles
+    if style:
+        from most_sketch.checkpoints.styles import read_styles_of, with_names
+
+        taught = [each.info for each in read_styles_of(path, name, map(Path, style))]
+        described |= {info.name: info.description for info in taught}
+        names = with_names(read_header(path).config, [info.name for info in taught]).styles
+    width = max(map(len, names))
+    for each in names:
+        typer.echo(f"{each:{width}}  {described.get(each, '')}".rstrip())
     if output is not None:
-        _draw(photo, output, path, device)
+        _draw(photo, output, path, style or (), device)
         say(f"{output}: the photo in every style")
 
 
-def _draw(photo: Path | None, output: Path, weights: Path, device: str) -> None:
+def _draw(photo: Path | None, output: Path, weights: Path, styles: Sequence[str], device: str) -> None:
     from most_sketch.checkpoints.packaged import examples_folder
     from most_sketch.drawing.sketcher import Sketcher
     from most_sketch.photo.images import encode_image, read_image, write_bytes
     from most_sketch.training.sheets import captioned
 
     picture = read_image(photo or examples_folder() / "astronaut.jpg")
-    sketcher = Sketcher.load(weights, device, photos=1)
+    sketcher = Sketcher.load(weights, device, styles=styles, photos=1)
     (crop,) = sketcher.crops(picture)
     sketches = zip(sketcher.styles, sketcher.draw_every_style(crop.image), strict=True)
     sheet = captioned({"photo": crop.image} | dict(sketches))

@@ -31,20 +31,29 @@ class Network:
     """`auto`, `fp32` or `bf16`."""
     offline: bool = False
     """Make no connection."""
+    styles: tuple[str, ...] = ()
+    """Files of styles that were taught to these weights."""
 
     def load(self, photos: int | None = None) -> Sketcher:
         """To draw so many photos, if that is known."""
         from most_sketch.drawing.sketcher import Sketcher
 
-        return Sketcher.load(self.weights, self.device, self.precision, offline=self.offline, photos=photos)
+        return Sketcher.load(
+            self.weights, self.device, self.precision, styles=self.styles, offline=self.offline, photos=photos
+        )
 
     def found(self) -> Network:
         """The same with the file of its weights, which was compared with its checksum. Raises `WeightsError`."""
         return replace(self, weights=find_weights(self.weights, Hub(offline=self.offline)))
 
     def config(self) -> ModelConfig:
-        """Without the tensors. Raises `WeightsError`."""
-        return read_header(Path(self.found().weights)).config
+        """Without the tensors. Raises `WeightsError`, and `InputError` for a style's name that is there twice."""
+        config = read_header(Path(self.found().weights)).config
+        if not self.styles:
+            return config
+        from most_sketch.checkpoints.styles import read_style_info, with_names
+
+        return with_names(config, [read_style_info(Path(path)).name for path in self.styles])
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from most_sketch.checkpoints.find import DEFAULT_WEIGHTS
+from most_sketch.checkpoints.find import DEFAULT_WEIGHTS, find_weights
+from most_sketch.checkpoints.hub import Hub
 from most_sketch.checkpoints.packaged import examples_folder
+from most_sketch.checkpoints.styles import read_styles_of, with_styles
 from most_sketch.checkpoints.weights import load_weights
 from most_sketch.device import resolve_device
 from most_sketch.errors import FaceError
@@ -65,16 +67,20 @@ class Sketcher:
         device: str = "auto",
         precision: str = "auto",
         *,
+        styles: Sequence[str | Path] = (),
         offline: bool = False,
         photos: int | None = None,
     ) -> Sketcher:
         """From what `weights.load_weights` takes; `device` auto, cpu, cuda or mps; `precision` auto, fp32 or bf16.
 
-        For one photo, if it is known that so many will come, auto is fp32: to find out what is faster would take
-        longer. Raises `WeightsError`, and `InputError` for a device that is not there. `offline` makes no connection.
+        `styles` are files of styles that were taught to these weights; they come after the weights' own. For one photo,
+        if it is known that so many will come, auto is fp32: to find out what is faster would take longer. Raises
+        `WeightsError`, and `InputError` for a device that is not there. `offline` makes no connection.
         """
         where = resolve_device(device)
-        generator = load_weights(weights, offline=offline)
+        path = find_weights(weights, Hub(offline=offline))
+        taught = read_styles_of(path, weights, map(Path, styles))
+        generator = with_styles(load_weights(path), taught)
         alone = photos == 1 and precision == "auto"
         chosen = choose_precision("fp32" if alone else precision, where, "drawing")
         sketcher = cls(generator, where, chosen.dtype)
@@ -90,7 +96,7 @@ class Sketcher:
 
     @property
     def styles(self) -> tuple[str, ...]:
-        """The names of the styles that the weights can draw in; the first is the default."""
+        """The names of the styles that can be drawn in, the weights' own first; the first is the default."""
         return self.config.styles
 
     def sketch(

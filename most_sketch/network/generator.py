@@ -106,8 +106,12 @@ class Generator(nn.Module):
         height, width = photo.shape[-2:]
         features, stem = self.photo_encoder(pad_to_stride(photo, self.config.feature_stride))
         style_map = self.memory.read(features, style).to(features.dtype)
+        return crop_to(self.render(features, style_map, stem), height, width)
+
+    def render(self, features: Tensor, style_map: Tensor, stem: Tensor) -> Tensor:
+        """All that comes after the memory: what `Renderer` takes, without the matte -> sketch (B, 1, H, W)."""
         if self.matte is None:
-            return crop_to(self.renderer(features, style_map, stem), height, width)
+            sketch: Tensor = self.renderer(features, style_map, stem)
+            return sketch
         matte = self.matte(features)
-        sketch = clear_paper(matte, self.renderer(features, style_map, stem, matte))
-        return crop_to(sketch, height, width)
+        return clear_paper(matte, self.renderer(features, style_map, stem, matte))

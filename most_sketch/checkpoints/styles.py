@@ -1,0 +1,163 @@
+"""A style's file: one memory that was taught to a network, small, and of use with those weights alone."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from safetensors.torch import save
+from torch import Tensor
+
+from most_sketch.checkpoints.header import STYLE_KEY, Contents, brief, load_json, open_safetensors
+from most_sketch.checkpoints.manifest import checksum
+from most_sketch.checkpoints.weights import TRAINING_ONLY, read_tensors
+from most_sketch.config import from_dict, to_dict
+from most_sketch.errors import InputError, WeightsError
+from most_sketch.network.build import AnyGenerator, build_generator
+from most_sketch.network.config import STYLE_NAME, ModelConfig
+from most_sketch.photo.images import write_bytes
+
+STYLE_FORMAT = 1
+MAX_STYLE = 1 << 24
+"""Bytes of the largest style that is read; those of `most-net` have 130 thousand."""
+MAX_TEXT = 200
+SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class StyleInfo:
+    """What a style's file says of itself. Raises `ValueError` for what no file of ours says."""
+
+    format: int = STYLE_FORMAT
+    name: str = "style"
+    description: str = ""
+    """What it looks like, in a few words."""
+    weights: str = ""
+    """What the weights that it was taught to were called then."""
+    sha256: str = "0" * 64
+    """The checksum of those weights' file."""
+    pairs: int = 1
+    """How many it was taught from."""
+    made: str = ""
+    """How."""
+
+    def __post_init__(self) -> None:
+        if self.format != STYLE_FORMAT:
+            raise ValueError(f"format {self.format} is not {STYLE_FORMAT}; written by a newer most-sketch?")
+        check_name(self.name)
+        for text in (self.description, self.weights, self.made):
+            if len(text) > MAX_TEXT or not text.isprintable():
+                raise ValueError(f"a text is one line of at most {MAX_TEXT} characters, not {text!r}")
+        if not SHA256.fullmatch(self.sha256):
+            raise ValueError(f"sha256 is 64 hexadecimal digits, not {self.sha256!r}")
+        if self.pairs < 1:
+            raise ValueError(f"pairs must be from 1, not {self.pairs}")
+
+
+@dataclass(frozen=True)
+class Style:
+    """A memory of one style: keys and values (K, C) float32, as `memory.Memory` has them for each."""
+
+    info: StyleInfo
+    keys: Tensor
+    values: Tensor
+
+
+def check_name(name: str) -> None:
+    """Raises `ValueError` for what no new style can be called."""
+    if not STYLE_NAME.fullmatch(name):
+        raise ValueError(f"a style's name is up to 40 letters, digits, _, + and -, not {name!r}")
+    if name == "all":
+        raise ValueError("all means every style, and cannot be the name of one")
+
+
+def save_style(path: Path, style: Style) -> None:
+    """Write a style in half precision, in full or not at all. Raises `InputError` that says why not."""
+    tensors = {"keys": style.keys.half().contiguous(), "values": style.values.half().contiguous()}
+    write_bytes(path, save(tensors, {STYLE_KEY: json.dumps(to_dict(style.info))}))
+
+
+def read_style_info(path: Path) -> StyleInfo:
+    """What a style's file says of itself, without its tensors. Raises `WeightsError`."""
+    with open_safetensors(path) as (_, contents):
+        return _info(path, contents)
+
+
+def read_style(path: Path) -> Style:
+    """The style in a file. Raises `WeightsError` for what cannot be one."""
+    with open_safetensors(path) as (file, contents):
+        info = _info(path, contents)
+        shapes = contents.shapes
+        if shapes.keys() != {"keys", "values"} or shapes["keys"] != shapes["values"] or len(shapes["keys"]) != 2:
+            raise WeightsError(f"{path}: its tensors are not the keys and values of a memory")
+        file.seek(0)
+        tensors = read_tensors(path, file.read(contents.size))
+    return Style(info, tensors["keys"], tensors["values"])
+
+
+def read_styles_of(weights: Path, called: str | Path, paths: Iterable[Path]) -> list[Style]:
+    """The styles in files, all taught to the weights in a file, which are `called` so.
+
+    Raises `WeightsError` for a style of other weights.
+    """
+    styles = [(path, read_style(path)) for path in paths]
+    own = checksum(weights) if styles else ""
+    for path, style in styles:
+        info = style.info
+        if info.sha256 != own:
+            raise WeightsError(
+                f"{path}: the style {info.name} belongs to the weights {info.weights} ({info.sha256[:12]}), "
+                f"not to {called} ({own[:12]})"
+            )
+    return [style for _, style in styles]
+
+
+def with_names(config: ModelConfig, names: Sequence[str]) -> ModelConfig:
+    """The config with more styles after its own. Raises `InputError` for a name that is there already."""
+    try:
+        for name in names:
+            if name in config.styles:
+                raise ValueError(f"the weights have a style {name} already")
+        return replace(config, styles=(*config.styles, *names))
+    except ValueError as error:
+        raise InputError(str(error)) from error
+
+
+def with_styles(generator: AnyGenerator, styles: Sequence[Style]) -> AnyGenerator:
+    """A generator that draws in more styles: the same tensors, a memory more for each, after its own.
+
+    Raises `InputError` for a name that is there already, `WeightsError` for memories of another shape.
+    """
+    if not styles:
+        return generator
+    config = with_names(generator.config, [style.info.name for style in styles])
+    state = generator.state_dict()
+    for style in styles:
+        for name, tensor in (("memory.keys", style.keys), ("memory.values", style.values)):
+            if tensor.shape != state[name].shape[1:]:
+                raise WeightsError(f"the memory of the style {style.info.name} is of another shape than the weights'")
+            state[name] = torch.cat([state[name], tensor[None].to(state[name])])
+    for name, fresh in zip(TRAINING_ONLY, (True, 0), strict=True):
+        more = state[name].new_full((len(styles), *state[name].shape[1:]), fresh)
+        state[name] = torch.cat([state[name], more])
+    with torch.device("meta"):
+        extended = build_generator(config)
+    extended.load_state_dict(state, assign=True)
+    return extended.eval().requires_grad_(False)
+
+
+def _info(path: Path, contents: Contents) -> StyleInfo:
+    metadata = contents.metadata
+    text = metadata.get(STYLE_KEY) if isinstance(metadata, dict) else None
+    if not isinstance(text, str):
+        raise WeightsError(f"{path}: not a style of most-sketch (no {STYLE_KEY} in its metadata)")
+    if contents.size > MAX_STYLE:
+        raise WeightsError(f"{path}: larger than the {MAX_STYLE >> 20} MiB that a style may have")
+    try:
+        return from_dict(StyleInfo, load_json(text))
+    except (ValueError, RecursionError, WeightsError) as error:
+        raise WeightsError(f"{path}: {STYLE_KEY} in its metadata cannot be used ({brief(error)})") from error

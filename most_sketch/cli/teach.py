@@ -1,0 +1,126 @@
+"""`most-sketch teach`: a new style from a handful of pairs, as a small file. No torch at import."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from most_sketch.cli.help import OUTPUT, PAIRS, TRAINING
+from most_sketch.cli.options import Device, Offline, Overwrite, Weights, finite
+from most_sketch.errors import InputError
+from most_sketch.terminal import say
+
+
+def teach_command(
+    pairs: Annotated[Path, typer.Argument(metavar="PAIRS", help="Folder with photos/ and sketches/ at any depth.")],
+    name: Annotated[str, typer.Option(metavar="NAME", help="What the style is to be called.", rich_help_panel=OUTPUT)],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="FILE", help="The style: a .safetensors file.", rich_help_panel=OUTPUT),
+    ],
+    description: Annotated[
+        str, typer.Option(metavar="TEXT", help="What it looks like, in a few words.", rich_help_panel=OUTPUT)
+    ] = "",
+    weights: Weights = None,
+    minutes: Annotated[
+        float,
+        typer.Option(
+            metavar="N",
+            min=0,
+            callback=finite,
+            help="To spend, about, once the pairs are in the frame.",
+            rich_help_panel=TRAINING,
+        ),
+    ] = 8.0,
+    sheet: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write a picture of some pairs: photo, before, after, the artist's drawing.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
+    keep_paper: Annotated[
+        bool,
+        typer.Option(
+            "--keep-paper",
+            help="Leave the drawings' paper as it is where pairs are not in the frame.",
+            rich_help_panel=PAIRS,
+        ),
+    ] = False,
+    perceptual: Annotated[
+        str,
+        typer.Option(
+            metavar="vgg19|PATH|none",
+            help="As for train; with one, fewer steps look at more.",
+            rich_help_panel=TRAINING,
+        ),
+    ] = "none",
+    overwrite: Overwrite = False,
+    offline: Offline = False,
+    device: Device = "auto",
+) -> None:
+    """Teach the weights a new style from 5 to 50 pairs of photo and drawing, for `convert --style FILE`.
+
+    Pairs that have the size of the weights' frame, 400x500, are taken as they are; others are brought into it.
+    """
+    from most_sketch.checkpoints.find import DEFAULT_WEIGHTS
+    from most_sketch.checkpoints.header import STYLE_SUFFIX
+    from most_sketch.checkpoints.styles import save_style
+    from most_sketch.photo.images import WRITE_FORMATS, encode_image, write_bytes
+    from most_sketch.training.teach import Teaching, teach
+
+    if output.suffix != STYLE_SUFFIX:
+        raise InputError(f"{output}: a style is a {STYLE_SUFFIX} file")
+    if sheet is not None and sheet.suffix.lower() not in WRITE_FORMATS:
+        raise InputError(f"{sheet}: cannot write this format; there is {', '.join(WRITE_FORMATS)}")
+    for path in (output, *([sheet] if sheet else [])):
+        if path.is_dir():
+            raise InputError(f"{path}: is a folder, not a file")
+        if path.exists() and not overwrite:
+            raise InputError(f"{path}: is there already; replace it with --overwrite")
+    how = Teaching(minutes, keep_paper=keep_paper, perceptual=perceptual, device=device)
+    with _progress() as report:
+        taught = teach(
+            pairs,
+            name,
+            weights or DEFAULT_WEIGHTS,
+            description=description,
+            how=how,
+            offline=offline,
+            report=report,
+        )
+    save_style(output, taught.style)
+    if taught.problems:
+        say("left out:")
+        for problem in taught.problems:
+            say(f"  {problem}")
+    count = f"{taught.judged} pairs that were held out" if taught.judged else "the pairs that taught it"
+    say(f"difference from {count}: " + ", ".join(f"{way} {value:.3f}" for way, value in taught.differences.items()))
+    if sheet is not None:
+        write_bytes(sheet, encode_image(taught.sheet, sheet.suffix.lower()))
+    say(f"{output}: {name}, taught from {taught.style.info.pairs} pairs, {taught.style.info.made}")
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A reporter of the work: live on a terminal, a line for each part of it elsewhere, on standard error."""
+    console = Console(stderr=True)
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        tasks = {}
+
+        def report(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = progress.add_task(what, total=total)
+                if not console.is_terminal:
+                    say(what)
+            progress.update(tasks[what], completed=done, total=total)
+
+        yield report

@@ -1,0 +1,205 @@
+"""A memory for one new style, in a network that stays as it is: written from pairs, then tuned."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from most_sketch.network.encoder import Encoder
+from most_sketch.network.generator import Generator, pad_to_stride
+from most_sketch.network.memory import Memory, similarity, to_slots
+from most_sketch.training import losses
+from most_sketch.training.perceptual import PerceptualBackbone
+from most_sketch.training.presets import PRESETS
+
+PLACE = 8
+"""Side in pixels of the places over which tone and strokes are compared."""
+PASSES = 3
+"""Times that all pairs are written."""
+DECAY = 0.9
+"""Alpha of Eq. 6. Departure: training's .99 is for thousands of batches, here there are some dozen."""
+CROP = 256
+"""Side in pixels of what a step of tuning sees; training's."""
+RATE = 0.02
+"""Learning rate of the values, in standard deviations of the values that tuning begins with."""
+MEASURED = 4
+"""Steps after which it is known how long one takes."""
+
+
+@dataclass(frozen=True)
+class SeenPair:
+    """A pair as the frozen network sees it, padded to its feature stride.
+
+    On the CPU and in half precision: a pair of 400 x 500 takes 8 MB.
+    """
+
+    features: Tensor
+    """(1, C, H / s, W / s) of the photo."""
+    stem: Tensor
+    sketch_features: Tensor
+    """(1, C, H / s, W / s) of the drawing."""
+    target: Tensor
+    """The drawing, (1, 1, H, W) in [-1, 1]."""
+
+    def piece(self, side: int, chance: torch.Generator) -> SeenPair:
+        """A random square of it, of about `side` pixels, or as much as there is."""
+        height, width = self.features.shape[-2:]
+        stride = self.target.shape[-1] // width
+        wide, high = (min(max(1, side // stride), most) for most in (width, height))
+        top, left = (int(torch.randint(rest + 1, (), generator=chance)) for rest in (height - high, width - wide))
+
+        def cut(picture: Tensor) -> Tensor:
+            unit = picture.shape[-1] // width
+            return picture[..., top * unit : (top + high) * unit, left * unit : (left + wide) * unit]
+
+        return SeenPair(*(cut(part) for part in (self.features, self.stem, self.sketch_features, self.target)))
+
+
+@torch.no_grad()
+def see(generator: Generator, sketch_encoder: Encoder, photo: Tensor, sketch: Tensor) -> SeenPair:
+    """Encode a pair: photo (3, H, W) and sketch (1, H, W) in [-1, 1]."""
+    stride, device = generator.config.feature_stride, generator.memory.keys.device
+    target = pad_to_stride(sketch[None], stride)
+    features, stem = generator.photo_encoder(pad_to_stride(photo[None], stride).to(device))
+    sketch_features, _ = sketch_encoder(target.to(device))
+    return SeenPair(*(part.half().cpu() for part in (features, stem, sketch_features, target)))
+
+
+def draw_seen(generator: Generator, memory: Memory, pair: SeenPair) -> Tensor:
+    """Draw a pair's photo with a memory of one style, as (1, 1, H, W) in [-1, 1]."""
+    features, stem = (part.float().to(memory.keys.device) for part in (pair.features, pair.stem))
+    style = torch.zeros(1, dtype=torch.long, device=features.device)
+    return generator.render(features, memory.read(features, style), stem)
+
+
+def difference(sketch: Tensor, target: Tensor) -> Tensor:
+    """How unlike two sketches (B, 1, H, W) in [-1, 1] are in tone and in amount of strokes, mean over places.
+
+    Strokes need not lie on each other: L1 of pixels would call a blurred drawing nearer than a sharp one.
+    """
+    return _of_tone(sketch, target) + _of_strokes(sketch, target)
+
+
+def _of_tone(sketch: Tensor, target: Tensor) -> Tensor:
+    return F.l1_loss(F.avg_pool2d(sketch, PLACE), F.avg_pool2d(target, PLACE))
+
+
+def _of_strokes(sketch: Tensor, target: Tensor) -> Tensor:
+    return F.l1_loss(_strokes(sketch), _strokes(target))
+
+
+def _strokes(sketch: Tensor) -> Tensor:
+    """The mean change from pixel to pixel at every place."""
+    down, across = sketch.diff(dim=-2)[..., :-1].abs(), sketch.diff(dim=-1)[..., :-1, :].abs()
+    return F.avg_pool2d(down + across, PLACE, ceil_mode=True)
+
+
+@torch.no_grad()
+def judge(generator: Generator, memory: Memory, pairs: Sequence[SeenPair]) -> float:
+    """The mean `difference` of the drawings of pairs with a memory and their sketches."""
+    each = (difference(draw_seen(generator, memory, pair).cpu(), pair.target.float()).item() for pair in pairs)
+    return sum(each) / len(pairs)
+
+
+def memory_of(generator: Generator, style: int) -> Memory:
+    """A memory of one style alone, as the network has it for the style of this index."""
+    theirs = generator.memory
+    memory = Memory(1, *theirs.keys.shape[1:], theirs.temperature, aligned_start=False).to(theirs.keys.device)
+    memory.keys, memory.values = theirs.keys[style][None].clone(), theirs.values[style][None].clone()
+    return memory
+
+
+def write(memory: Memory, pairs: Sequence[SeenPair], chance: torch.Generator) -> None:
+    """Write pairs into a memory as training does: photo features move keys, sketch features values. Eq. 5-6."""
+    style = torch.zeros(1, dtype=torch.long, device=memory.keys.device)
+    for _ in range(PASSES):
+        for place in torch.randperm(len(pairs), generator=chance).tolist():
+            pair = pairs[place]
+            memory.update(*_features(memory, pair), style, DECAY, chance)
+
+
+def write_together(memory: Memory, pairs: Sequence[SeenPair], chance: torch.Generator) -> None:
+    """Write pairs into a memory so that a value is what is drawn where its key is seen.
+
+    Every key becomes the mean of the photo features that pick it, its value that of the sketch features of the same
+    places; what no feature picks begins anew at a random place. Departure: in Eq. 5 sketch features choose the value
+    that they are most like, so hair that is drawn white moves the value of what was white before, and nothing tells
+    the key of hair. Training aligns the two by a loss on the encoders, which stand still here.
+    """
+    slots, channels = memory.keys.shape[1:]
+    for _ in range(PASSES):
+        sums = torch.zeros(slots, 2 * channels, device=memory.keys.device)
+        votes = torch.zeros(slots, device=sums.device)
+        for pair in pairs:
+            photo, sketch = (to_slots(part)[0] for part in _features(memory, pair))
+            picked = similarity(photo[None], memory.keys)[0].argmax(dim=-1)
+            sums.index_add_(0, picked, torch.cat([photo, sketch], dim=-1))
+            votes.index_add_(0, picked, torch.ones_like(picked, dtype=votes.dtype))
+        for slot in (votes == 0).nonzero().flatten().tolist():
+            pair = pairs[int(torch.randint(len(pairs), (), generator=chance))]
+            photo, sketch = (to_slots(part)[0] for part in _features(memory, pair))
+            place = int(torch.randint(len(photo), (), generator=chance))
+            sums[slot] = torch.cat([photo[place], sketch[place]])
+        memory.keys, memory.values = (sums / votes.clamp(min=1)[:, None])[None].split(channels, dim=-1)
+
+
+def tune(
+    generator: Generator,
+    memory: Memory,
+    pairs: Sequence[SeenPair],
+    most: int,
+    seconds: float,
+    chance: torch.Generator,
+    backbone: PerceptualBackbone | None,
+    report: Callable[[int, int], None],
+) -> int:
+    """Learn the values of a memory by gradients, in at most so many steps and about so many seconds; returns steps.
+
+    All else stands still. `report` is called with steps done and steps in all.
+    """
+    if seconds <= 0:
+        return 0
+    memory.values = memory.values.detach().clone().requires_grad_()
+    rate = RATE * memory.values.std().item()
+    optimiser = torch.optim.Adam([memory.values], rate)
+    steps, done, start = most, 0, time.monotonic()
+    while done < steps:
+        for group in optimiser.param_groups:
+            group["lr"] = rate * (1 + math.cos(math.pi * done / steps)) / 2
+        pair = pairs[int(torch.randint(len(pairs), (), generator=chance))].piece(CROP, chance)
+        target = pair.target.float().to(memory.keys.device)
+        loss = _loss(draw_seen(generator, memory, pair), target, backbone)
+        optimiser.zero_grad()
+        torch.autograd.backward(loss)
+        optimiser.step()
+        done += 1
+        if done == MEASURED:
+            steps = max(done, min(most, int(seconds * done / (time.monotonic() - start))))
+        report(done, steps)
+    memory.values = memory.values.detach()
+    return done
+
+
+def _loss(sketch: Tensor, target: Tensor, backbone: PerceptualBackbone | None) -> Tensor:
+    """Training's, without its judge. Departure: `difference` keeps the strokes that L1 alone would blur away."""
+    weights = PRESETS["ours"][1].losses
+    loss = weights.reconstruction * (losses.reconstruction(sketch, target) + difference(sketch, target))
+    if backbone is None:
+        return loss
+    with torch.no_grad():
+        theirs = backbone(target)
+    ours = backbone(sketch)
+    return (
+        loss + weights.style * losses.style(ours[:2], theirs[:2]) + weights.content * losses.content(ours[2], theirs[2])
+    )
+
+
+def _features(memory: Memory, pair: SeenPair) -> tuple[Tensor, Tensor]:
+    device = memory.keys.device
+    return pair.features.float().to(device), pair.sketch_features.float().to(device)

@@ -1,0 +1,241 @@
+"""Teach weights a new style from a handful of pairs: bring them into the frame, write a memory, tune it, compare."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from most_sketch.checkpoints.hub import Hub
+from most_sketch.checkpoints.manifest import checksum
+from most_sketch.checkpoints.styles import Style, StyleInfo, check_name, with_names, with_styles
+from most_sketch.checkpoints.weights import DEFAULT_WEIGHTS, find_weights, load_networks
+from most_sketch.device import resolve_device
+from most_sketch.errors import InputError
+from most_sketch.network.build import draw
+from most_sketch.network.encoder import Encoder
+from most_sketch.network.generator import Generator
+from most_sketch.network.memory import Memory
+from most_sketch.pairs.pairs import Pair, find_pairs, load_pair, read_pictures
+from most_sketch.pairs.prepare import Preparation, prepare
+from most_sketch.photo.faces import FaceFinder
+from most_sketch.photo.frame import FRAME_HEIGHT, scaled_size
+from most_sketch.photo.images import to_image
+from most_sketch.training.augmentation import augment
+from most_sketch.training.config import TrainConfig
+from most_sketch.training.perceptual import PerceptualBackbone, load_backbone
+from most_sketch.training.sheets import captioned, contact_sheet
+from most_sketch.training.style_memory import SeenPair, judge, memory_of, see, tune, write, write_together
+
+MAX_PAIRS = 100
+"""More are for `train`."""
+HOLD_OUT, ENOUGH = 5, 10
+"""Every fifth pair only judges, where there are at least ten."""
+VIEWS, MOST_VIEWS = 3, 80
+"""Times that each pair is seen, moved and toned anew; of all pairs together, for they stay in memory."""
+MOVES = TrainConfig(shift=4, tone=0.15)
+COMPARED = 4
+"""Pairs whose drawings decide which style is nearest, and rows of the sheet."""
+
+Report = Callable[[str, int, int], None]
+"""Called with what is being done, how much of it is done, and how much there is."""
+
+
+@dataclass(frozen=True)
+class Teaching:
+    """How a style is taught."""
+
+    minutes: float = 8.0
+    """How long it may take about, without bringing pairs into the frame."""
+    steps: int = 600
+    """Of tuning, at most."""
+    keep_paper: bool = False
+    """Leave the drawings' paper as it is when pairs are brought into the frame."""
+    perceptual: str = "none"
+    """The backbone of style and content loss, as `perceptual.load_backbone` takes it."""
+    device: str = "auto"
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Taught:
+    """A style, and how it came about."""
+
+    style: Style
+    nearest: str
+    """The style of the weights that it began with."""
+    differences: dict[str, float]
+    """What was tried, in that order, and the `style_memory.difference` of its drawings; the least was kept."""
+    kept: str
+    judged: int
+    """Pairs that judged, none of which taught; 0 if those that taught had to."""
+    problems: tuple[str, ...]
+    """Why pairs were left out."""
+    sheet: Image.Image
+    """Some pairs: photo, drawn in the nearest style, in the new one, and by the artist."""
+
+
+def teach(
+    folder: str | Path,
+    name: str,
+    weights: str | Path = DEFAULT_WEIGHTS,
+    *,
+    description: str = "",
+    how: Teaching | None = None,
+    offline: bool = False,
+    report: Report = lambda *_: None,
+) -> Taught:
+    """Teach weights the style of the paired set in a folder; `styles.save_style` writes the result.
+
+    Pairs that have the size of the weights' frame are taken as they are, others are brought into it. Raises
+    `InputError` for a name that cannot be and pairs that cannot be used, `WeightsError` for weights.
+    """
+    how = how or Teaching()
+    device = resolve_device(how.device)
+    path = find_weights(weights, Hub(offline=offline))
+    loaded, sketch_encoder = load_networks(path)
+    _check(name, weights, loaded.config.styles)
+    with_names(loaded.config, [name])
+    if not isinstance(loaded, Generator) or sketch_encoder is None:
+        raise InputError(f"{weights}: holds no sketch encoder, which writes memories; train anew, or use most-net")
+    backbone = load_backbone(how.perceptual, unit_features=True)
+    pairs = find_pairs(Path(folder))
+    if len(pairs) > MAX_PAIRS:
+        raise InputError(f"{folder}: {len(pairs)} pairs; a style is taught from at most {MAX_PAIRS}, train takes more")
+    pictures, problems = _read(pairs, (loaded.config.frame_height or FRAME_HEIGHT) / FRAME_HEIGHT, how, device, report)
+    if not pictures:
+        more = f" ({problems[0]})" if problems else ""
+        raise InputError(f"{folder}: no pair can be used{more}")
+    networks = loaded.to(device), sketch_encoder.to(device)
+    called = Path(weights).resolve().name if Path(weights).exists() else str(weights)
+    info = StyleInfo(1, name, description, called, checksum(path), len(pictures))
+    taught = _learn(*networks, pictures, info, how, backbone and backbone.to(device), report)
+    return replace(taught, problems=tuple(problems))
+
+
+def _check(name: str, weights: str | Path, styles: Sequence[str]) -> None:
+    try:
+        check_name(name)
+    except ValueError as error:
+        raise InputError(f"--name: {error}") from error
+    if name in styles:
+        raise InputError(f"--name {name}: {weights} has a style of this name; there is {', '.join(styles)}")
+
+
+def _read(
+    pairs: Sequence[Pair], scale: float, how: Teaching, device: torch.device, report: Report
+) -> tuple[list[tuple[Tensor, Tensor]], list[str]]:
+    """Photos (3, H, W) and sketches (1, H, W) in the frame at this scale, and why pairs are left out."""
+    framed: list[Pair] = []
+    others: list[Pair] = []
+    problems: list[str] = []
+    for pair in pairs:
+        try:
+            sizes = {picture.size for picture in read_pictures(pair)}
+        except InputError as error:
+            problems.append(str(error))
+            continue
+        (framed if sizes == {scaled_size(scale)} else others).append(pair)
+    pictures = [load_pair(pair) for pair in framed]
+    if others:
+        with TemporaryDirectory() as folder:
+            prepared = prepare(
+                others, Path(folder), FaceFinder(device), Preparation(scale, fit=True, keep_paper=how.keep_paper)
+            )
+            for done, result in enumerate(prepared, start=1):
+                report("bringing pairs into the frame", done, len(others))
+                problems += [result.problem] if result.problem else []
+            if len(pictures) + len(problems) < len(pairs):
+                pictures += [load_pair(pair) for pair in find_pairs(Path(folder))]
+    return pictures, problems
+
+
+def _learn(
+    generator: Generator,
+    sketch_encoder: Encoder,
+    pictures: Sequence[tuple[Tensor, Tensor]],
+    info: StyleInfo,
+    how: Teaching,
+    backbone: PerceptualBackbone | None,
+    report: Report,
+) -> Taught:
+    start, chance = time.monotonic(), torch.Generator().manual_seed(how.seed)
+    held_out = list(range(0, len(pictures), HOLD_OUT)) if len(pictures) >= ENOUGH else []
+    teaching = [place for place in range(len(pictures)) if place not in held_out]
+    judges = held_out or teaching
+
+    plain = {}
+    seen: list[SeenPair] = []
+    views = max(1, min(VIEWS, MOST_VIEWS // len(teaching)))
+    for done, place in enumerate((*teaching, *held_out), start=1):
+        photo, sketch = pictures[place]
+        plain[place] = see(generator, sketch_encoder, photo, sketch)
+        if place in teaching:
+            seen.append(plain[place])
+            seen += [see(generator, sketch_encoder, *_moved(photo, sketch, chance)) for _ in range(views - 1)]
+        report("looking at the pairs", done, len(pictures))
+
+    shown = [plain[place] for place in teaching[:COMPARED]]
+    unlike = []
+    for place in range(len(generator.config.styles)):
+        unlike.append(judge(generator, memory_of(generator, place), shown))
+        report("looking for the nearest style", place + 1, len(generator.config.styles))
+    nearest = unlike.index(min(unlike))
+
+    candidates: dict[str, Memory] = {"nearest": memory_of(generator, nearest)}
+    for name, writing in (("written", write), ("written together", write_together)):
+        candidates[name] = deepcopy(candidates["nearest"])
+        writing(candidates[name], seen, chance)
+    judging = time.monotonic()
+    differences = {}
+    for name, memory in candidates.items():
+        differences[name] = judge(generator, memory, [plain[place] for place in judges])
+        report("writing the memory", len(differences), len(candidates))
+    best = min(differences, key=lambda name: differences[name])
+
+    # The last comparison and the sheet still come, and take about as long as that of the three did.
+    left = 60 * how.minutes - (time.monotonic() - start) - (time.monotonic() - judging)
+    tuned = deepcopy(candidates[best])
+    steps = tune(
+        generator, tuned, seen, how.steps, left, chance, backbone, lambda *done: report("tuning its values", *done)
+    )
+    if steps:
+        candidates["tuned"] = tuned
+        differences["tuned"] = judge(generator, tuned, [plain[place] for place in judges])
+    kept = min(differences, key=lambda name: differences[name])
+
+    names = generator.config.styles
+    made = f"from {names[nearest]}, {kept}" + (f" in {steps} steps after {best}" if kept == "tuned" else "")
+    memory = candidates[kept]
+    style = Style(replace(info, made=made), *(part[0].half().float() for part in (memory.keys, memory.values)))
+    sheet = _sheet(generator, style, nearest, [pictures[place] for place in judges[:COMPARED]])
+    return Taught(style, names[nearest], differences, kept, len(held_out), (), sheet)
+
+
+def _moved(photo: Tensor, sketch: Tensor, chance: torch.Generator) -> tuple[Tensor, Tensor]:
+    photo, sketch, _ = augment(photo, sketch, torch.ones_like(sketch), MOVES, chance)
+    return photo, sketch
+
+
+@torch.no_grad()
+def _sheet(generator: Generator, style: Style, nearest: int, pictures: Sequence[tuple[Tensor, Tensor]]) -> Image.Image:
+    """Photo, drawing in the nearest style, in the new one, and the artist's: a row for each pair."""
+    extended = with_styles(generator, [style])
+    columns: dict[str, list[Image.Image]] = {}
+    device = generator.memory.keys.device
+    new = len(generator.config.styles)
+    for photo, sketch in pictures:
+        before, after = (
+            draw(extended, photo[None].to(device), torch.tensor([place], device=device))[0] for place in (nearest, new)
+        )
+        titles = "photo", f"before: {generator.config.styles[nearest]}", f"after: {style.info.name}", "the artist"
+        for title, picture in zip(titles, (photo, before, after, sketch), strict=True):
+            columns.setdefault(title, []).append(to_image(picture))
+    return captioned({title: contact_sheet([[each] for each in column], 1) for title, column in columns.items()})

@@ -1,0 +1,199 @@
+"""A style is taught from drawn pairs to a tiny network, and what cannot be taught is one clear error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import Command
+from drawn_pairs import write_pairs
+from PIL import Image
+from tiny_runs import TINY
+
+from most_sketch import InputError, Sketcher, teach
+from most_sketch.checkpoints.manifest import checksum
+from most_sketch.checkpoints.styles import read_style, save_style
+from most_sketch.checkpoints.weights import save_weights
+from most_sketch.drawing.sketcher import Network
+from most_sketch.network.encoder import Encoder
+from most_sketch.network.generator import Generator
+from most_sketch.photo.frame import FRAME_SIZE
+from most_sketch.training.teach import MAX_PAIRS, Teaching
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+QUICK = Teaching(steps=20, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of two styles, untrained, with a sketch encoder."""
+    torch.manual_seed(0)
+    config = replace(TINY, styles=("ink", "wash"))
+    path = tmp_path_factory.mktemp("weights") / "writing.safetensors"
+    save_weights(path, Generator(config), sketch_encoder=Encoder(1, config))
+    return path
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> Callable[[int], Path]:
+    return lambda count: write_pairs(tmp_path / "pairs", [f"{place:03}" for place in range(count)], FRAME_SIZE)
+
+
+def test_ten_pairs_make_a_style_that_the_weights_draw_in(
+    weights: Path, pairs: Callable[[int], Path], tmp_path: Path
+) -> None:
+    told: dict[str, tuple[int, int]] = {}
+    taught = teach(
+        pairs(10),
+        "mine",
+        weights,
+        description="cartoons",
+        how=QUICK,
+        report=lambda what, *done: told.update({what: done}),
+    )
+    assert all(done == total for done, total in told.values())
+    assert told["tuning its values"] == (20, 20)
+    assert taught.judged == 2
+    assert taught.nearest in ("ink", "wash")
+    assert list(taught.differences) == ["nearest", "written", "written together", "tuned"]
+    assert taught.differences[taught.kept] == min(taught.differences.values()) < taught.differences["nearest"]
+    assert taught.problems == ()
+    assert (taught.sheet.width, taught.sheet.height) > (4 * 200, 2 * 250)
+
+    info = taught.style.info
+    assert (info.name, info.description, info.pairs) == ("mine", "cartoons", 10)
+    assert (info.weights, info.sha256) == ("writing.safetensors", checksum(weights))
+    assert taught.nearest in info.made
+    assert taught.kept in info.made
+    file = tmp_path / "mine.safetensors"
+    save_style(file, taught.style)
+    assert file.stat().st_size < 2_000_000
+    assert torch.equal(read_style(file).values, taught.style.values)
+    sketcher = Sketcher.load(weights, "cpu", "fp32", styles=[file])
+    assert sketcher.styles == ("ink", "wash", "mine")
+    # What a cluster's driver knows without the tensors, and its workers load.
+    network = Network(weights, "cpu", styles=(str(file),))
+    assert network.config().styles == network.load().styles == sketcher.styles
+    photo = Image.open(tmp_path / "pairs" / "photos" / "000.png")
+    drawings = [sketcher.sketch(photo, style, align=False).tobytes() for style in sketcher.styles]
+    assert len(set(drawings)) == 3
+
+
+def test_one_pair_is_enough_and_no_time_leaves_it_written(weights: Path, pairs: Callable[[int], Path]) -> None:
+    folder = pairs(1)
+    taught = teach(folder, "mine", weights, how=replace(QUICK, minutes=0))
+    assert taught.judged == 0
+    assert "tuned" not in taught.differences
+    again = teach(folder, "mine", weights, how=replace(QUICK, minutes=0))
+    assert torch.equal(taught.style.values, again.style.values)
+    assert taught.sheet.tobytes() == again.sheet.tobytes()
+
+
+def test_a_backbone_judges_texture_too(weights: Path, pairs: Callable[[int], Path], backbone_file: Path) -> None:
+    how = replace(QUICK, steps=1, perceptual=str(backbone_file))
+    with_it, without = (teach(pairs(1), "mine", weights, how=each) for each in (how, replace(how, perceptual="none")))
+    assert with_it.differences["tuned"] != without.differences["tuned"]
+    assert with_it.differences["written"] == without.differences["written"]
+
+
+def test_pairs_that_are_not_in_the_frame_are_brought_into_it(
+    weights: Path, pairs: Callable[[int], Path], portrait: Image.Image
+) -> None:
+    folder = pairs(2)
+    for name, picture in (("portrait", portrait), ("wall", Image.new("RGB", (300, 300), "grey"))):
+        picture.save(folder / "photos" / f"{name}.png")
+        picture.convert("L").save(folder / "sketches" / f"{name}.png")
+    (folder / "photos" / "broken.png").write_bytes(b"")
+    (folder / "sketches" / "broken.png").write_bytes(b"")
+    taught = teach(folder, "mine", weights, how=replace(QUICK, minutes=0))
+    assert taught.style.info.pairs == 3
+    assert sorted(problem.rpartition("/")[2][:20] for problem in taught.problems) == [
+        "broken.png: empty fi",
+        "wall: no face found ",
+    ]
+
+
+def test_what_cannot_be_taught_is_one_clear_error(
+    weights: Path, tiny_weights: Path, pairs: Callable[[int], Path], tmp_path: Path
+) -> None:
+    folder = pairs(1)
+    for name, message in (
+        ("ink", "--name ink: .* has a style of this name; there is ink, wash"),
+        ("all", "--name: all means every style"),
+        ("../mine", "--name: a style's name is"),
+    ):
+        with pytest.raises(InputError, match=message):
+            teach(folder, name, weights, how=QUICK)
+    with pytest.raises(InputError, match=r"tiny\.safetensors: holds no sketch encoder"):
+        teach(folder, "mine", tiny_weights, how=QUICK)
+    with pytest.raises(InputError, match="nowhere: no such folder"):
+        teach(tmp_path / "nowhere", "mine", weights, how=QUICK)
+    for kind in ("photos", "sketches"):
+        Image.new("L", (300, 300), "grey").save(folder / kind / "000.png")
+    with pytest.raises(InputError, match=r"no pair can be used \(pairs/000: no face found"):
+        teach(folder, "mine", weights, how=QUICK)
+    with pytest.raises(InputError, match=f"{MAX_PAIRS + 1} pairs; a style is taught from at most {MAX_PAIRS}"):
+        teach(pairs(MAX_PAIRS + 1), "mine", weights, how=QUICK)
+
+
+@pytest.fixture
+def taught(command: Command, weights: Path, pairs: Callable[[int], Path], tmp_path: Path) -> Path:
+    """A style that the command taught from two pairs."""
+    file = tmp_path / "mine.safetensors"
+    options = ("--weights", weights, "--minutes", 0, "--device", "cpu", "--description", "cartoons")
+    answer = command("teach", pairs(2), "--name", "mine", "-o", file, "--sheet", tmp_path / "sheet.png", *options)
+    assert (answer.code, answer.out) == (0, b"")
+    assert answer.err.endswith("written\n") or answer.err.endswith("written together\n")
+    assert "difference from the pairs that taught it: nearest 0." in answer.err
+    return file
+
+
+def test_the_command_writes_style_and_sheet_and_the_others_take_it(
+    command: Command, weights: Path, taught: Path, tmp_path: Path
+) -> None:
+    assert Image.open(tmp_path / "sheet.png").width > 4 * 200
+    photo = tmp_path / "pairs" / "photos" / "000.png"
+    draw = ("convert", photo, "--weights", weights, "--no-align", "--device", "cpu")
+    assert command(*draw, "--style", taught, "-o", tmp_path / "one.png").code == 0
+    assert command(*draw, "--style", taught, "--style", "wash", "-o", tmp_path / "some").code == 0
+    assert {path.name for path in (tmp_path / "some").iterdir()} == {
+        "000.mine.sketch.png",
+        "000.wash.sketch.png",
+    }
+    assert (tmp_path / "some" / "000.mine.sketch.png").read_bytes() == (tmp_path / "one.png").read_bytes()
+    assert command(*draw, "--style", "all", "--style", taught, "-o", tmp_path / "every").code == 0
+    assert len(list((tmp_path / "every").iterdir())) == 3
+    assert command(*draw, "--style", taught, "--style", "ink", "-o", "-").code == 2
+    answer = command("styles", "--weights", weights, "--style", taught)
+    assert answer.out.decode().splitlines() == ["ink", "wash", "mine  cartoons"]
+
+
+def test_what_the_command_refuses_is_one_line(
+    command: Command, weights: Path, tiny_weights: Path, taught: Path, tmp_path: Path
+) -> None:
+    before = taught.read_bytes()
+    options = ("teach", tmp_path / "pairs", "--name", "mine", "--weights", weights, "--device", "cpu")
+    for more, message in (
+        (("-o", taught), "mine.safetensors: is there already; replace it with --overwrite"),
+        (("-o", tmp_path / "mine.txt"), "mine.txt: a style is a .safetensors file"),
+        (("-o", tmp_path / "x.safetensors", "--sheet", tmp_path / "sheet.txt"), "cannot write this format"),
+        (("-o", tmp_path / "x.safetensors", "--sheet", tmp_path / "sheet.png"), "sheet.png: is there already"),
+    ):
+        answer = command(*options, *more)
+        assert (answer.code, answer.err.count("\n")) == (1, 1)
+        assert message in answer.err
+    assert taught.read_bytes() == before
+    photo = tmp_path / "pairs" / "photos" / "000.png"
+    for arguments, message in (
+        (("--weights", tiny_weights, "--style", taught), "mine belongs to the weights writing.safetensors ("),
+        (("--weights", weights, "--style", tmp_path / "nowhere.safetensors"), "nowhere.safetensors: cannot be read"),
+        (("--weights", weights, "--style", weights), "not a style of most-sketch"),
+        (("--weights", weights, "--style", "mine"), "no style 'mine' in these weights"),
+    ):
+        answer = command("convert", photo, "--no-align", "--device", "cpu", *arguments)
+        assert (answer.code, answer.err.count("\n")) == (1, 1)
+        assert message in answer.err
