@@ -32,7 +32,7 @@ from most_sketch.training.augmentation import augment
 from most_sketch.training.config import TrainConfig
 from most_sketch.training.perceptual import PerceptualBackbone, load_backbone
 from most_sketch.training.sheets import captioned, contact_sheet
-from most_sketch.training.style_memory import SeenPair, judge, memory_of, see, tune, write, write_together
+from most_sketch.training.style_memory import judge, memory_of, see, tune, write, write_together
 
 MAX_PAIRS = 100
 """More are for `train`."""
@@ -40,6 +40,8 @@ HOLD_OUT, ENOUGH = 5, 10
 """Every fifth pair only judges, where there are at least ten."""
 VIEWS, MOST_VIEWS = 3, 80
 """Times that each pair is seen, moved and toned anew; of all pairs together, for they stay in memory."""
+LOOKING = 0.25
+"""Share of the time after which pairs are seen no more than once."""
 MOVES = TrainConfig(shift=4, tone=0.15)
 COMPARED = 4
 """Pairs whose drawings decide which style is nearest, and rows of the sheet."""
@@ -171,18 +173,17 @@ def _learn(
     teaching = [place for place in range(len(pictures)) if place not in held_out]
     judges = held_out or teaching
 
-    plain = {}
-    seen: list[SeenPair] = []
-    views = max(1, min(VIEWS, MOST_VIEWS // len(teaching)))
-    for done, place in enumerate((*teaching, *held_out), start=1):
-        photo, sketch = pictures[place]
-        plain[place] = see(generator, sketch_encoder, photo, sketch)
-        if place in teaching:
-            seen.append(plain[place])
-            seen += [see(generator, sketch_encoder, *_moved(photo, sketch, chance)) for _ in range(views - 1)]
-        report("looking at the pairs", done, len(pictures))
+    plain = []
+    for photo, sketch in pictures:
+        plain.append(see(generator, sketch_encoder, photo, sketch))
+        report("looking at the pairs", len(plain), len(pictures))
+    seen, judging_pairs = [plain[place] for place in teaching], [plain[place] for place in judges]
+    shown = seen[:COMPARED]
+    for place in (min(VIEWS, MOST_VIEWS // len(teaching)) - 1) * teaching:
+        if time.monotonic() - start > LOOKING * 60 * how.minutes:
+            break
+        seen.append(see(generator, sketch_encoder, *_moved(*pictures[place], chance)))
 
-    shown = [plain[place] for place in teaching[:COMPARED]]
     unlike = []
     for place in range(len(generator.config.styles)):
         unlike.append(judge(generator, memory_of(generator, place), shown))
@@ -196,7 +197,7 @@ def _learn(
     judging = time.monotonic()
     differences = {}
     for name, memory in candidates.items():
-        differences[name] = judge(generator, memory, [plain[place] for place in judges])
+        differences[name] = judge(generator, memory, judging_pairs)
         report("writing the memory", len(differences), len(candidates))
     best = min(differences, key=lambda name: differences[name])
 
@@ -208,7 +209,7 @@ def _learn(
     )
     if steps:
         candidates["tuned"] = tuned
-        differences["tuned"] = judge(generator, tuned, [plain[place] for place in judges])
+        differences["tuned"] = judge(generator, tuned, judging_pairs)
     kept = min(differences, key=lambda name: differences[name])
 
     names = generator.config.styles
