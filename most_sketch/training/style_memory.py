@@ -110,7 +110,8 @@ def judge(generator: Generator, memory: Memory, pairs: Sequence[SeenPair]) -> fl
 def memory_of(generator: Generator, style: int) -> Memory:
     """A memory of one style alone, as the network has it for the style of this index."""
     theirs = generator.memory
-    memory = Memory(1, *theirs.keys.shape[1:], theirs.temperature, aligned_start=False).to(theirs.keys.device)
+    _, slots, channels = theirs.keys.shape
+    memory = Memory(1, slots, channels, theirs.temperature, aligned_start=False).to(theirs.keys.device)
     memory.keys, memory.values = theirs.keys[style][None].clone(), theirs.values[style][None].clone()
     return memory
 
@@ -146,7 +147,8 @@ def write_together(memory: Memory, pairs: Sequence[SeenPair], chance: torch.Gene
             photo, sketch = (to_slots(part)[0] for part in _features(memory, pair))
             place = int(torch.randint(len(photo), (), generator=chance))
             sums[slot] = torch.cat([photo[place], sketch[place]])
-        memory.keys, memory.values = (sums / votes.clamp(min=1)[:, None])[None].split(channels, dim=-1)
+        means = (sums / votes.clamp(min=1)[:, None])[None]
+        memory.keys, memory.values = means[..., :channels], means[..., channels:]
 
 
 def tune(
