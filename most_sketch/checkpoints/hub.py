@@ -118,8 +118,7 @@ class Hub:
 
         Raises `WeightsError`.
         """
-        from huggingface_hub import CommitOperationAdd, HfApi
-        from huggingface_hub.utils import get_session
+        from huggingface_hub import CommitOperationAdd, HfApi, get_session
 
         if self._is_offline():
             raise WeightsError(f"{repository}: nothing can be pushed while HF_HUB_OFFLINE is set")

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from most_sketch import __version__
 from most_sketch.demo import markup
 from most_sketch.demo.drawing import Drawing
-from most_sketch.drawing.batch import Layout
+from most_sketch.drawing.options import Layout
 
 MAX_UPLOAD_MB = 50
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from most_sketch.drawing.batch import Layout
+from most_sketch.drawing.options import Layout
 from most_sketch.drawing.sketcher import Crop, Sketcher
 from most_sketch.errors import FaceError, MostSketchError
 from most_sketch.photo.faces import face_notice

@@ -13,10 +13,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from most_sketch.checkpoints.find import DEFAULT_WEIGHTS, find_weights
 from most_sketch.checkpoints.hub import Hub
 from most_sketch.checkpoints.manifest import checksum
 from most_sketch.checkpoints.styles import Style, StyleInfo, check_name, with_names, with_styles
-from most_sketch.checkpoints.weights import DEFAULT_WEIGHTS, find_weights, load_networks
+from most_sketch.checkpoints.weights import load_networks
 from most_sketch.device import resolve_device
 from most_sketch.errors import InputError
 from most_sketch.network.build import draw

@@ -17,7 +17,7 @@ from most_sketch import InputError, Sketcher, teach
 from most_sketch.checkpoints.manifest import checksum
 from most_sketch.checkpoints.styles import read_style, save_style
 from most_sketch.checkpoints.weights import save_weights
-from most_sketch.drawing.sketcher import Network
+from most_sketch.drawing.options import Network
 from most_sketch.network.encoder import Encoder
 from most_sketch.network.generator import Generator
 from most_sketch.photo.frame import FRAME_SIZE
