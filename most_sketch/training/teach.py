@@ -215,6 +215,8 @@ def _learn(
 
     names = generator.config.styles
     made = f"from {names[nearest]}, {kept}" + (f" in {steps} steps after {best}" if kept == "tuned" else "")
+    if kept == "nearest":
+        made = f"{names[nearest]} as it is, for nothing that was written or tuned came nearer"
     memory = candidates[kept]
     style = Style(replace(info, made=made), *(part[0].half().float() for part in (memory.keys, memory.values)))
     sheet = _sheet(generator, style, nearest, [pictures[place] for place in judges[:COMPARED]])
