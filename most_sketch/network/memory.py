@@ -45,8 +45,8 @@ class Memory(nn.Module):
     def __init__(self, styles: int, slots: int, channels: int, temperature: float, aligned_start: bool) -> None:
         super().__init__()
         self.temperature = temperature
-        self.register_buffer("keys", torch.randn(styles, slots, channels))
-        self.register_buffer("values", torch.randn(styles, slots, channels))
+        self.register_buffer("keys", _at_random(styles, slots, channels))
+        self.register_buffer("values", _at_random(styles, slots, channels))
         # Training state: which styles have left their random start, and for how many updates
         # of its own style each slot has gone without a vote for its key.
         self.register_buffer("started", torch.full((styles,), not aligned_start))
@@ -148,3 +148,12 @@ def _move(slots: Tensor, features: Tensor, style: Tensor, decay: float) -> Tenso
     # Only slots that were hit move: a slot with no votes must not fade towards zero.
     slots.copy_(torch.where(votes[..., None] > 0, decay * slots + (1 - decay) * means, slots))
     return votes
+
+
+def _at_random(*shape: int) -> Tensor:
+    """Numbers of a normal distribution.
+
+    Not `randn`, which gives the same: on the meta device, where a file's network is built, it imports sympy.
+    """
+    numbers = torch.empty(shape)
+    return numbers if numbers.is_meta else numbers.normal_()

@@ -97,7 +97,7 @@ class Detector:
         shares = points[passed].reshape(-1, 2, 5).transpose(1, 2)
         landmarks = _sides(boxes, 1)[:, None] * shares + boxes[:, None, :2] - 1
         boxes = _moved(boxes, offsets[passed], 1)
-        # O-Net gives many boxes of one face a score of exactly 1. facenet-pytorch takes the one that numpy sorts last.
+        # Scores of 1 are no rarity here: of equally sure boxes facenet-pytorch takes the one that numpy sorts last.
         order = torch.from_numpy(np.argsort(scores.cpu().numpy())[::-1].copy())
         kept = suppress(boxes, order, MAX_OVERLAP, over_smaller)
         return Detections(*(values[kept].cpu().numpy() for values in (boxes, landmarks, scores)))
@@ -204,7 +204,7 @@ def _scales(sums: Tensor) -> Iterator[float]:
 def _look(network: CascadeNetwork, sums: Tensor, boxes: Tensor, side: int) -> list[Tensor]:
     """What a network answers for boxes (n, 4), each seen at `side` x `side` pixels."""
     windows = torch.split(_windows(boxes, sums), BATCH)
-    # Not channels_last as for P-Net: it rounds otherwise than facenet-pytorch, and nearly equal scores change places.
+    # In planes, as facenet-pytorch has them: channels_last rounds otherwise, and nearly equal scores change places.
     parts = [network(_normalised(averages(sums, window, (side, side))).contiguous()) for window in windows]
     return [torch.cat(answers) for answers in zip(*parts, strict=True)]
 
