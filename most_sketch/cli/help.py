@@ -30,7 +30,7 @@ EXAMPLES = {
     ),
     "teach": (
         "teach pairs/ --name mine -o mine.safetensors",
-        "teach scans/ --name chalk -o chalk.safetensors --keep-paper --sheet before-after.png",
+        "teach scans/ --name mine -o mine.safetensors --sheet sheet.png",
     ),
     "eval": (
         "eval --data pairs/ --weights runs/mine --split validation",

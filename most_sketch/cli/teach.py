@@ -25,7 +25,7 @@ def teach_command(
         typer.Option("--output", "-o", metavar="FILE", help="The style: a .safetensors file.", rich_help_panel=OUTPUT),
     ],
     description: Annotated[
-        str, typer.Option(metavar="TEXT", help="What it looks like, in a few words.", rich_help_panel=OUTPUT)
+        str, typer.Option(metavar="WORDS", help="What it looks like, in a few words.", rich_help_panel=OUTPUT)
     ] = "",
     weights: Weights = None,
     minutes: Annotated[

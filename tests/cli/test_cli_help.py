@@ -17,7 +17,7 @@ SAME = {
     "--precision": ("auto|fp32|bf16",),
     "--weights": ("WEIGHTS",),
     "--min-confidence": ("N",),
-    "--style": ("STYLE",),
+    "--style": ("STYLE", "STYLE|FILE", "FILE"),
     "--batch-size": ("N", "auto|N"),
     "--output": ("FILE", "FILE|DIR"),
 }
