@@ -83,7 +83,8 @@ class Command(TyperCommand):
             if record is not None:
                 argument = param.param_type_name == "argument"
                 panel = getattr(param, "rich_help_panel", None) or (INPUT if argument else GENERAL)
-                groups[panel].append(record)
+                # Typer would put Python's type behind an argument's name.
+                groups[panel].append((param.metavar, record[1]) if argument else record)
         for panel, records in groups.items():
             if records:
                 with formatter.section(panel):

@@ -68,7 +68,7 @@ def info_command(name: Name, as_json: AsJson = False) -> None:
         typer.echo(f"{key}: {_text(value)}")
 
 
-@weights_app.command("average", cls=Command)
+@weights_app.command("average", cls=Command, short_help="The mean of weights of one training.")
 def average_command(
     names: Annotated[
         list[str],
@@ -103,7 +103,7 @@ def average_command(
     typer.echo(output)
 
 
-@weights_app.command("pull", cls=Command)
+@weights_app.command("pull", cls=Command, short_help="Download weights, to use them offline.")
 def pull_command(name: Name) -> None:
     """Download weights, or a newer state of them, to use them offline; print where they are."""
     from most_sketch.checkpoints.find import address_of, bundled_weights, find_weights
@@ -126,7 +126,7 @@ def pull_command(name: Name) -> None:
     typer.echo(path)
 
 
-@weights_app.command("verify", cls=Command)
+@weights_app.command("verify", cls=Command, short_help="Compare weights with their checksums.")
 def verify_command(
     names: Annotated[
         list[str] | None, typer.Argument(metavar="WEIGHTS", help=f"{WEIGHTS_HELP} (default: all that are here)")
@@ -151,7 +151,7 @@ def verify_command(
         raise typer.Exit(1)
 
 
-@weights_app.command("push", cls=Command)
+@weights_app.command("push", cls=Command, short_help="Upload the weights of a finished run.")
 def push_command(
     repository: Annotated[str, typer.Argument(metavar="OWNER/REPO", help="Repository on the Hub; made if need be.")],
     run_folder: Annotated[
