@@ -84,7 +84,7 @@ class Command(TyperCommand):
                 argument = param.param_type_name == "argument"
                 panel = getattr(param, "rich_help_panel", None) or (INPUT if argument else GENERAL)
                 # Typer would put Python's type behind an argument's name.
-                groups[panel].append((param.metavar, record[1]) if argument else record)
+                groups[panel].append((param.metavar or record[0], record[1]) if argument else record)
         for panel, records in groups.items():
             if records:
                 with formatter.section(panel):

@@ -41,7 +41,7 @@ def test_help_is_grouped_with_two_examples(
     headings = re.findall(r"^(\w+):$", text, re.MULTILINE)
     assert headings[-2:] == ["General", "Examples"]
     assert headings[:-1] == [panel for panel in PANELS if panel in headings]
-    assert "<" not in text.replace("<=x", "").replace("x<=", "")
+    assert not re.search(r"<[a-z]", text)
     assert not re.search(r"\b(INTEGER|FLOAT|TEXT|PATH|DIRECTORY)\b", text.replace("--about TEXT", ""))
     examples = [line.strip() for line in text.split("Examples:\n")[1].splitlines()]
     assert len(examples) == 2
