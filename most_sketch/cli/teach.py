@@ -57,7 +57,7 @@ def teach_command(
     perceptual: Annotated[
         str,
         typer.Option(
-            metavar="vgg19|PATH|none",
+            metavar="vgg19|FILE|none",
             help="As for train; with one, fewer steps look at more.",
             rich_help_panel=TRAINING,
         ),

@@ -37,7 +37,7 @@ def shelf(tmp_path: Path, weights: bytes, monkeypatch: pytest.MonkeyPatch) -> Pa
     }  # fmt: skip
     (folder / "manifest.json").write_text(json.dumps([entry]))
     (folder / "tiny.safetensors").write_bytes(weights)
-    for module in ("manifest", "weights"):
+    for module in ("manifest", "find"):
         monkeypatch.setattr(f"most_sketch.checkpoints.{module}.weights_folder", lambda: folder)
     update(folder / "tiny.safetensors")
     return folder / "tiny.safetensors"
