@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
 
 from most_sketch.cli.help import INPUT, MACHINE, OUTPUT
-from most_sketch.cli.options import WEIGHTS_HELP, AsJson, Data, Device, Offline, Style
+from most_sketch.cli.options import WEIGHTS_HELP, AsJson, Data, Device, Offline, Overwrite, Style, keep_existing
 from most_sketch.cli.tables import print_table
 from most_sketch.errors import InputError
 from most_sketch.terminal import say
@@ -80,6 +80,7 @@ def eval_command(
         typer.Option(metavar="FILE", help="Write a web page with table, charts and examples.", rich_help_panel=OUTPUT),
     ] = None,
     as_json: AsJson = False,
+    overwrite: Overwrite = False,
     offline: Offline = False,
     device: Device = "auto",
     batch_size: Annotated[
@@ -96,6 +97,9 @@ def eval_command(
         )
     if compare and any(option is not None for option in (weights, predictions, gallery, save, csv)):
         raise InputError("--compare makes one table and --report; score each run on its own for other files")
+
+    for path in (csv, report):
+        keep_existing(path, overwrite)
 
     from most_sketch.evaluation.command import EvalConfig, Outputs, evaluate
     from most_sketch.evaluation.command import compare as compare_runs

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from most_sketch.cli.help import DRAWING, INPUT, MACHINE, OUTPUT
+from most_sketch.errors import InputError
 
 WEIGHTS_HELP = "A name from `weights list`, a file, a run's folder, or owner/repo[@revision][:file]."
 
@@ -55,3 +56,9 @@ Offline = Annotated[
         "--offline", help="Make no connection; only weights that are on this machine.", rich_help_panel=MACHINE
     ),
 ]
+
+
+def keep_existing(path: Path | None, overwrite: bool) -> None:
+    """Raise `InputError` for a file that is there already and may not be replaced; a device or FIFO is written to."""
+    if path is not None and path.is_file() and not overwrite:
+        raise InputError(f"{path}: is there already; replace it with --overwrite")

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from most_sketch.cli.help import DRAWING, OUTPUT
-from most_sketch.cli.options import Device, Offline, Overwrite, Weights
+from most_sketch.cli.options import Device, Offline, Overwrite, Weights, keep_existing
 from most_sketch.errors import InputError
 from most_sketch.terminal import say
 
@@ -51,8 +51,7 @@ def styles_command(
     if output is not None and output.is_file():
         if photo is not None and photo.exists() and output.samefile(photo):
             raise InputError(f"{output}: is the photo itself; name another file with -o")
-        if not overwrite:
-            raise InputError(f"{output}: is there already; replace it with --overwrite")
+        keep_existing(output, overwrite)
     name = weights or DEFAULT_WEIGHTS
     entry = read_manifest().get(name)
     described = dict(entry.styles) if entry else {}

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from most_sketch.cli.help import OUTPUT, PAIRS, TRAINING
-from most_sketch.cli.options import Device, Offline, Overwrite, Weights, finite
+from most_sketch.cli.options import Device, Offline, Overwrite, Weights, finite, keep_existing
 from most_sketch.errors import InputError
 from most_sketch.terminal import say
 
@@ -83,8 +83,7 @@ def teach_command(
     for path in (output, *([sheet] if sheet else [])):
         if path.is_dir():
             raise InputError(f"{path}: is a folder, not a file")
-        if path.exists() and not overwrite:
-            raise InputError(f"{path}: is there already; replace it with --overwrite")
+        keep_existing(path, overwrite)
     how = Teaching(minutes, keep_paper=keep_paper, perceptual=perceptual, device=device)
     with _progress() as report:
         taught = teach(

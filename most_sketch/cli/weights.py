@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from most_sketch.cli.help import INPUT, OUTPUT, Command
-from most_sketch.cli.options import WEIGHTS_HELP, AsJson, Offline
+from most_sketch.cli.options import WEIGHTS_HELP, AsJson, Offline, Overwrite, keep_existing
 from most_sketch.errors import WeightsError
 from most_sketch.terminal import say
 
@@ -78,6 +78,7 @@ def average_command(
         Path,
         typer.Option("--output", "-o", metavar="FILE", help="Where the mean is written.", rich_help_panel=OUTPUT),
     ],
+    overwrite: Overwrite = False,
     offline: Offline = False,
 ) -> None:
     """The mean of weights of one training at different times: smoother than each."""
@@ -91,6 +92,7 @@ def average_command(
         raise WeightsError("one file has no mean; name two or more")
     if output.is_dir():
         raise WeightsError(f"{output}: is a folder, not a file")
+    keep_existing(output, overwrite)
     generator, sketch_encoder = average_weights(names, offline=offline)
     # What one of them has seen, the mean has seen.
     parts = {held_out(name, offline=offline) for name in set(names)}
@@ -98,7 +100,7 @@ def average_command(
         (together,) = parts
     else:
         together = None if None in parts and 0 not in parts else 0
-    trained = joined([trained_on(name) for name in dict.fromkeys(names)])
+    trained = joined([trained_on(name, offline=offline) for name in dict.fromkeys(names)])
     save_weights(output, generator, float16, together, sketch_encoder, trained)
     typer.echo(output)
 

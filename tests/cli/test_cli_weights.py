@@ -190,3 +190,14 @@ def test_nothing_is_published_that_is_not_finished_or_sound(
     (folder / "weights.safetensors").write_bytes(b"")
     assert "not a safetensors file" in command("weights", "push", REPOSITORY, "--run", folder).err
     assert server.repositories == {}
+
+
+def test_the_mean_replaces_nothing_unless_that_is_said(command: Command, weights: bytes, tmp_path: Path) -> None:
+    file, mean = tmp_path / "a.safetensors", tmp_path / "mean.safetensors"
+    file.write_bytes(weights)
+    mean.write_bytes(b"mine")
+    refused = command("weights", "average", file, file, "-o", mean)
+    assert (refused.code, mean.read_bytes()) == (1, b"mine")
+    assert "replace it with --overwrite" in refused.err
+    assert command("weights", "average", file, file, "-o", mean, "--overwrite").code == 0
+    assert load_weights(mean).config.channels == 8

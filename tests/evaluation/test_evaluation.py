@@ -200,6 +200,8 @@ def test_compare_prints_the_runs_beside_the_published_ablation(run_eval: Eval, p
     assert first["overall"] == json.loads(run_eval("--data", pairs, "--weights", weights, "--json"))["overall"]
     report = weights.parent / "report.html"
     table = run_eval("--data", pairs, "--compare", weights, other, "--report", report)
+    with pytest.raises(InputError, match="is there already; replace it with --overwrite"):
+        run_eval("--data", pairs, "--weights", weights, "--report", report)
     page = report.read_text(encoding="utf-8")
     assert "<h1>run, other <small>seen in training: run: not known; other: not known</small></h1>" in page
     assert all(
