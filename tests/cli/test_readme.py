@@ -126,6 +126,10 @@ def test_training_and_scoring(command: Command, here: Path) -> None:
         begins = arguments[0] == "train" and "--resume" not in arguments
         run(command, arguments + (SHORT if begins else []))
     assert Image.open(here / "photo.sketch.png").mode == "L"
+    teach, draw, show = commands("Teach it a style")
+    run(command, [*teach, "--minutes", "0"])
+    run(command, [*draw, "--overwrite"])
+    assert b"mine" in run(command, show)
     write_pairs(here / "cufs" / "people", ["1", "2", "3"], (200, 250))
     shutil.copytree(here / "cufs" / "people" / "sketches", here / "sketches" / "people")
     for arguments in commands("Score"):
