@@ -48,6 +48,8 @@ def build_page(sketcher: Sketcher, folder: Path, licence: str | None) -> gr.Bloc
                     label="Photo",
                     elem_id="photo",
                     type="filepath",
+                    # The file as it is: Gradio makes 16-bit grey white when it converts.
+                    image_mode=None,
                     height=420,
                     buttons=[],
                     alt_text="The photo as it was added",

@@ -19,6 +19,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from conftest import EXAMPLES, STYLES, Command
 from PIL import Image
@@ -91,6 +92,17 @@ def test_a_photo_becomes_the_sketch_that_the_library_draws(
         assert (
             Image.open(archive.open("astronaut.ink.sketch.png")).tobytes() == sketcher.sketch(portrait, "ink").tobytes()
         )
+
+
+def test_sixteen_bits_of_grey_are_drawn_as_on_the_command_line(
+    client: Any, sketcher: Sketcher, portrait: Image.Image, tmp_path: Path
+) -> None:
+    grey = np.asarray(portrait.convert("L"), dtype=np.uint16) * 257
+    Image.fromarray(grey).save(tmp_path / "grey.png")
+    shown = draw(client, tmp_path / "grey.png")
+    wanted = sketcher.sketch(read_image(tmp_path / "grey.png"))
+    assert [picture.tobytes() for picture in pictures(shown["result"])] == [wanted.tobytes()]
+    assert np.asarray(wanted).std() > 10
 
 
 def test_without_a_photo_the_page_is_as_at_first(client: Any, page: str) -> None:
