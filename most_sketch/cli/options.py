@@ -59,6 +59,11 @@ Offline = Annotated[
 
 
 def keep_existing(path: Path | None, overwrite: bool) -> None:
-    """Raise `InputError` for a file that is there already and may not be replaced; a device or FIFO is written to."""
+    """Raise `InputError` for a folder, and for a file that is there already and may not be replaced.
+
+    Devices and FIFOs may be written to.
+    """
+    if path is not None and path.is_dir():
+        raise InputError(f"{path}: is a folder, not a file")
     if path is not None and path.is_file() and not overwrite:
         raise InputError(f"{path}: is there already; replace it with --overwrite")

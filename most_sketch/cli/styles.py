@@ -56,15 +56,15 @@ def styles_command(
     entry = read_manifest().get(name)
     described = dict(entry.styles) if entry else {}
     path = find_weights(name, Hub(offline=offline))
-    names = read_header(path).config.styles
+    config = read_header(path).config
     if style:
         from most_sketch.checkpoints.styles import read_styles_of, with_names
 
         taught = [each.info for each in read_styles_of(path, name, map(Path, style))]
         described |= {info.name: info.description for info in taught}
-        names = with_names(read_header(path).config, [info.name for info in taught]).styles
-    width = max(map(len, names))
-    for each in names:
+        config = with_names(config, [info.name for info in taught])
+    width = max(map(len, config.styles))
+    for each in config.styles:
         typer.echo(f"{each:{width}}  {described.get(each, '')}".rstrip())
     if output is not None:
         _draw(photo, output, path, style or (), device)

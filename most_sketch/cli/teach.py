@@ -80,9 +80,7 @@ def teach_command(
         raise InputError(f"{output}: a style is a {STYLE_SUFFIX} file")
     if sheet is not None and sheet.suffix.lower() not in WRITE_FORMATS:
         raise InputError(f"{sheet}: cannot write this format; there is {', '.join(WRITE_FORMATS)}")
-    for path in (output, *([sheet] if sheet else [])):
-        if path.is_dir():
-            raise InputError(f"{path}: is a folder, not a file")
+    for path in (output, sheet):
         keep_existing(path, overwrite)
     how = Teaching(minutes, keep_paper=keep_paper, perceptual=perceptual, device=device)
     with _progress() as report:

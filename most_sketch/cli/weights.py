@@ -90,8 +90,6 @@ def average_command(
 
     if len(names) < 2:
         raise WeightsError("one file has no mean; name two or more")
-    if output.is_dir():
-        raise WeightsError(f"{output}: is a folder, not a file")
     keep_existing(output, overwrite)
     generator, sketch_encoder = average_weights(names, offline=offline)
     # What one of them has seen, the mean has seen.

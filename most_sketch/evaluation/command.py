@@ -88,9 +88,8 @@ def evaluate(
     evaluation = Evaluation(name, root.resolve().name, config.split, scores, metrics.missing, *seen)
     if outputs.csv:
         write_bytes(outputs.csv, to_csv(evaluation).encode())
-    if outputs.report:
-        drew = [chosen] if predictions is None else []
-        _write_report(outputs, [evaluation], pairs, [method], drew, device, config.offline)
+    drew = [chosen] if predictions is None else []
+    _write_report(outputs, [evaluation], pairs, [method], drew, device, config.offline)
     return evaluation
 
 
@@ -110,8 +109,7 @@ def compare(config: EvalConfig, runs: Sequence[str], outputs: Outputs, watch: Wa
         scores = _run(pairs, method, metrics, device, config.batch_size, None, part)
         seen = _seen(run, pairs, config.offline)
         evaluations.append(Evaluation(name, root.resolve().name, config.split, scores, metrics.missing, *seen))
-    if outputs.report:
-        _write_report(outputs, evaluations, pairs, methods, runs, device, config.offline)
+    _write_report(outputs, evaluations, pairs, methods, runs, device, config.offline)
     return evaluations
 
 
@@ -186,11 +184,13 @@ def _write_report(
     device: torch.device,
     offline: bool,
 ) -> None:
-    """With the best, median and worst pair of the first method, drawn again: only now is it known which they are."""
+    """If one is asked for: with the best, median and worst pair of the first method, drawn again, for only now is it
+    known which they are."""
+    if outputs.report is None:
+        return
     cases = [
         Case(title, place, pairs[place], [draw_one(pairs[place], method, device) for method in methods])
         for title, place in evaluations[0].examples().items()
     ]
     made = provenance(outputs.command, weights, device, offline)
-    if outputs.report:
-        write_bytes(outputs.report, render_report(evaluations, cases, made).encode())
+    write_bytes(outputs.report, render_report(evaluations, cases, made).encode())

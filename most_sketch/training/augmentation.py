@@ -118,7 +118,7 @@ def end_photo(
     """
     height, width = photo.shape[1:]
     side, slant, depth, tone = torch.rand(4, generator=generator).tolist()
-    angle = (side * 4 // 1) * math.pi / 2 + (slant - 0.5) * math.radians(2 * LARGEST_SLANT)
+    angle = int(4 * side) * math.pi / 2 + (slant - 0.5) * math.radians(2 * LARGEST_SLANT)
     down, across = torch.linspace(-1, 1, height)[:, None], torch.linspace(-1, 1, width)[None]
     beyond = across * math.cos(angle) + down * math.sin(angle) > 1 - LARGEST_END * depth
     # Paper-white as often as any other grey.

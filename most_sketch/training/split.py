@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 from most_sketch.checkpoints.find import trained_on
 from most_sketch.checkpoints.trained import Trained, joined
 from most_sketch.errors import InputError, WeightsError
-from most_sketch.pairs.pairs import Pair, find_pairs, hold_out
+from most_sketch.pairs.pairs import Pair, composed, find_pairs, hold_out
 from most_sketch.training.runs import PairNames, Run, RunRecord
 
 
@@ -80,7 +79,7 @@ def _said_by(weights: str | Path | None) -> Trained | None:
 
 
 def _name(pair: Pair, root: Path) -> str:
-    return unicodedata.normalize("NFC", pair.photo.relative_to(root).with_suffix("").as_posix())
+    return composed(pair.photo.relative_to(root).with_suffix("").as_posix())
 
 
 def _listed(names: Sequence[str]) -> str:
