@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
+
 import torch
 
 from most_sketch.errors import InputError
@@ -26,3 +29,23 @@ def resolve_device(name: str) -> torch.device:
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise InputError("no MPS device is available here; use --device cpu")
     return device
+
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+"""Of glibc's malloc.h."""
+KEPT = 1 << 30
+"""Bytes of one tensor, and of all that is free at the end of the heap."""
+
+
+def keep_freed_memory() -> None:
+    """Let this process reuse the memory of large tensors that were freed, instead of giving it back each time.
+
+    Linux clears what is asked for anew, page by page, which is a fifth of the time of a drawing on a CPU. The peak
+    stays what it is. Does nothing where the C library is not glibc.
+    """
+    if sys.platform != "linux":
+        return
+    set_option = getattr(ctypes.CDLL(None), "mallopt", None)
+    if set_option is not None:
+        set_option(M_MMAP_THRESHOLD, KEPT)
+        set_option(M_TRIM_THRESHOLD, KEPT)

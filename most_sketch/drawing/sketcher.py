@@ -17,7 +17,7 @@ from most_sketch.checkpoints.hub import Hub
 from most_sketch.checkpoints.packaged import examples_folder
 from most_sketch.checkpoints.styles import read_styles_of, with_styles
 from most_sketch.checkpoints.weights import load_weights
-from most_sketch.device import resolve_device
+from most_sketch.device import keep_freed_memory, resolve_device
 from most_sketch.errors import FaceError
 from most_sketch.network.build import AnyGenerator, draw, drawn_height
 from most_sketch.network.config import ModelConfig
@@ -78,6 +78,8 @@ class Sketcher:
         `WeightsError`, and `InputError` for a device that is not there. `offline` makes no connection.
         """
         where = resolve_device(device)
+        if where.type == "cpu":
+            keep_freed_memory()
         path = find_weights(weights, Hub(offline=offline))
         taught = read_styles_of(path, weights, map(Path, styles))
         generator = with_styles(load_weights(path), taught)
