@@ -25,6 +25,9 @@ KEPT_BACKGROUNDS = 256
 LARGEST_SLANT, LARGEST_END = 15, 0.35
 """Of a photo that ends before the frame does: degrees, and the share of half the frame that it leaves."""
 
+BEND = 40
+"""Pixels between places that elastic bends move apart: an eye is about as wide."""
+
 BLUR_AT = 50
 """A background is blurred as if its picture were so many pixels wide: kernels stay small, whatever the frame."""
 
@@ -54,11 +57,13 @@ def augment(
         padded = F.pad(pictures[None], (config.shift,) * 4, mode="replicate")[0]
         pictures = padded[:, down : down + height, across : across + width]
     photo, sketch = pictures[:4], pictures[4:]
-    if config.rotate or config.zoom:
+    if config.rotate or config.zoom or config.elastic:
         degrees, larger = (
             (2 * torch.rand(2, generator=generator) - 1) * torch.tensor([config.rotate, config.zoom])
         ).tolist()
-        photo, sketch = turn(photo, sketch, degrees, 1 + larger)
+        bends = random_bends(*photo.shape[1:], config.elastic, generator) if config.elastic else None
+        photo, sketch = turn(photo, sketch, degrees, 1 + larger, bends)
+        photo = torch.cat([photo[:3], photo[3:].clamp(0, 1)])
     photo, matte = photo[:3], photo[3:]
     if _happens(config.border, generator):
         photo, sketch, matte = end_photo(photo, sketch, matte, generator)
@@ -79,7 +84,7 @@ def augment(
 def reach(side: int, config: TrainConfig) -> int:
     """From how many pixels beyond a square of this side `augment` may move something into it."""
     turned = math.sin(math.radians(config.rotate)) + config.zoom
-    return config.shift + math.ceil(turned * side / 2) if turned else config.shift
+    return config.shift + math.ceil(config.elastic) + math.ceil(turned * side / 2)
 
 
 def _happens(share: float, generator: torch.Generator) -> bool:
@@ -95,18 +100,36 @@ def change_tone(photo: Tensor, strength: float, draw: list[float]) -> Tensor:
     return toned
 
 
-def turn(photo: Tensor, sketch: Tensor, degrees: float, zoom: float) -> tuple[Tensor, Tensor]:
-    """Rotate and enlarge both about the middle. Beyond the border the photo goes on and the sketch is paper."""
+def turn(
+    photo: Tensor, sketch: Tensor, degrees: float, zoom: float, bends: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Rotate and enlarge both about the middle, after `bends` (H, W, 2) in pixels across and down, if there are any.
+
+    Beyond the border the photo goes on and the sketch is paper. Bicubic, and all in one step: every sampling between
+    pixels blurs strokes, which would be learnt.
+    """
     height, width = photo.shape[1:]
     angle = math.radians(degrees)
     cos, sin = math.cos(angle) / zoom, math.sin(angle) / zoom
     # In the grid's coordinates both sides are 2 long, whatever their pixels.
     matrix = torch.tensor([[[cos, -sin * height / width, 0], [sin * width / height, cos, 0]]])
     grid = F.affine_grid(matrix, [1, 1, height, width], align_corners=False)
-    turned = F.grid_sample(photo[None], grid, padding_mode="border", align_corners=False)[0]
+    if bends is not None:
+        grid = grid + 2 * bends / torch.tensor([width, height])
+    turned = F.grid_sample(photo[None], grid, mode="bicubic", padding_mode="border", align_corners=False)[0]
     # Zero beyond the border is paper-white here.
-    drawn = F.grid_sample(sketch[None] - 1, grid, padding_mode="zeros", align_corners=False)[0] + 1
-    return turned, drawn
+    drawn = F.grid_sample(sketch[None] - 1, grid, mode="bicubic", padding_mode="zeros", align_corners=False)[0] + 1
+    return turned.clamp(-1, 1), drawn.clamp(-1, 1)
+
+
+def random_bends(height: int, width: int, pixels: float, generator: torch.Generator) -> Tensor:
+    """A smooth random displacement of every place, (H, W, 2) in pixels across and down, each at most `pixels`.
+
+    Places a `BEND` apart move each in its own way (Simard et al. 2003, with splines for their Gaussian).
+    """
+    knots = 2 * torch.rand(1, 2, height // BEND + 3, width // BEND + 3, generator=generator) - 1
+    smooth = F.interpolate(knots, size=(height, width), mode="bicubic", align_corners=True)
+    return (pixels * smooth.clamp(-1, 1))[0].permute(1, 2, 0)
 
 
 def end_photo(

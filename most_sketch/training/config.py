@@ -20,6 +20,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "hold_out": (0, inf),
     "shift": (0, 1000),
     "zoom": (0, 0.9),
+    "elastic": (0, 1000),
     "rotate": (0, 180),
     **dict.fromkeys(("generator_rate", "discriminator_rate", "betas", "decay_from"), SHARE),
     **dict.fromkeys(("ema_decay", "memory_decay", "cross_style"), SHARE),
@@ -105,6 +106,8 @@ class TrainConfig:
     """Largest rotation of photo and sketch together, in degrees."""
     zoom: float = 0.0
     """Largest relative change of both's size."""
+    elastic: float = 0.0
+    """Largest distance in pixels by which smooth random bends move places of both."""
     background: float = 0.6
     """Share of photos that get another background, where the run has pictures for it."""
     border: float = 0.0

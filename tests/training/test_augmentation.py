@@ -13,7 +13,16 @@ from PIL import Image
 from most_sketch.errors import InputError
 from most_sketch.pairs.mattes import matte_of_studio_photo
 from most_sketch.photo.images import to_tensor
-from most_sketch.training.augmentation import Backgrounds, augment, cast_shadow, compress, end_photo, turn
+from most_sketch.training.augmentation import (
+    Backgrounds,
+    augment,
+    cast_shadow,
+    compress,
+    end_photo,
+    random_bends,
+    reach,
+    turn,
+)
 from most_sketch.training.config import TrainConfig
 
 PLAIN = TrainConfig(flip=False, shift=0, tone=0)
@@ -60,6 +69,37 @@ def test_turning_by_a_right_angle_is_that_of_the_pixels() -> None:
     square = torch.rand(1, 20, 20) * 2 - 1
     photo, _ = turn(square.expand(3, -1, -1), square, degrees=90, zoom=1)
     assert min((photo[:1] - square.rot90(k, (1, 2))).abs().max().item() for k in (1, 3)) < 1e-4
+
+
+def test_bends_are_smooth_within_their_pixels_and_move_photo_sketch_and_matte_alike() -> None:
+    bends = random_bends(250, 200, 3.0, chance(1))
+    assert bends.shape == (250, 200, 2)
+    assert 2 < bends.abs().max() <= 3
+    assert max(bends.diff(dim=side).abs().max().item() for side in (0, 1)) < 0.5
+    ramp = torch.linspace(0, 1, 200).expand(1, 250, 200)
+    photo, sketch, matte = augment(ramp.expand(3, -1, -1), ramp, ramp, replace(PLAIN, elastic=3), chance(2))
+    inside = (slice(None), slice(5, -5), slice(5, -5))
+    torch.testing.assert_close(photo[:1][inside], sketch[inside], atol=1e-5, rtol=0)
+    torch.testing.assert_close(photo[:1][inside], matte[inside], atol=1e-5, rtol=0)
+    moved = 199 * (sketch - ramp)[inside].abs().max()
+    assert 1 < moved <= 3.01
+
+
+def test_a_pair_that_is_turned_by_nothing_keeps_every_stroke() -> None:
+    photo, sketch, _ = face()
+    for same, picture in zip(turn(photo, sketch, 0, 1, torch.zeros(96, 80, 2)), (photo, sketch), strict=True):
+        torch.testing.assert_close(same, picture, atol=1e-4, rtol=0)
+
+
+def test_a_thin_line_between_pixels_stays_darker_than_their_mean() -> None:
+    line = torch.ones(1, 40, 40)
+    line[..., 20] = -1
+    _, moved = turn(line.expand(3, -1, -1), line, 0, 1, torch.tensor([0.5, 0.0]).expand(40, 40, 2))
+    assert moved[0, 20, 19:21].max() < -0.1
+
+
+def test_a_crop_reaches_as_far_as_bends_do() -> None:
+    assert reach(100, replace(PLAIN, elastic=2.5)) == reach(100, PLAIN) + 3
 
 
 def test_a_shadow_darkens_one_side_and_never_brightens() -> None:
@@ -125,7 +165,7 @@ def test_the_matte_turns_with_the_photo() -> None:
     photo, sketch, matte = face()
     photo[:] = matte
     turned, _, matte = augment(photo, sketch, matte, replace(PLAIN, rotate=20, zoom=0.2), chance())
-    torch.testing.assert_close(turned[:1], matte)
+    torch.testing.assert_close(turned[:1].clamp(0, 1), matte)
     assert not torch.equal(matte, face()[2])
 
 
