@@ -11,7 +11,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 PLAIN_EVERY = 50
 """Steps between lines where no live display can be shown."""
-SHOWN = ("reconstruction", "style", "content", "adversarial", "discriminator", "memory_refinement")
+LOSSES = ("reconstruction", "style", "content", "adversarial", "discriminator", "memory_refinement")
+SHOWN = (*LOSSES, *(f"episode_{name}" for name in LOSSES))
+"""Of steps of either kind, which have not all of them."""
 SPEED_PERIOD = 600.0
 """Seconds over which the speed is taken: within Rich's 30 a slow machine does no two steps, and knows no time left."""
 

@@ -37,7 +37,8 @@ def cut_out(logits: Tensor, *features: Tensor) -> list[Tensor]:
     return [each * F.interpolate(matte, each.shape[-2:], mode="bilinear") for each in features]
 
 
-def clear_paper(logits: Tensor, sketch: Tensor) -> Tensor:
-    """A sketch (B, 1, k h, k w) in [-1, 1] on paper that is wholly white. Logits (B, 1, h, w)."""
+def clear_paper(logits: Tensor, sketch: Tensor, paper: Tensor | float = 1.0) -> Tensor:
+    """A sketch (B, 1, k h, k w) in [-1, 1] on paper that is wholly of its style's tone: white, or (B, 1, 1, 1) in
+    [-1, 1]. Logits (B, 1, h, w)."""
     matte = F.interpolate(torch.sigmoid(logits), sketch.shape[-2:], mode="bilinear")
-    return 1 - (1 - sketch) * ((matte - PAPER) / (DRAWN - PAPER)).clamp(0, 1)
+    return paper - (paper - sketch) * ((matte - PAPER) / (DRAWN - PAPER)).clamp(0, 1)

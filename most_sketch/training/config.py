@@ -18,12 +18,13 @@ RANGES: dict[str, tuple[float, float]] = {
     "discriminator_channels": (1, 1 << 14),
     "reseed_after": (0, inf),
     "hold_out": (0, inf),
+    "support": (1, 64),
     "shift": (0, 1000),
     "zoom": (0, 0.9),
     "elastic": (0, 1000),
     "rotate": (0, 180),
     **dict.fromkeys(("generator_rate", "discriminator_rate", "betas", "decay_from"), SHARE),
-    **dict.fromkeys(("ema_decay", "memory_decay", "cross_style"), SHARE),
+    **dict.fromkeys(("ema_decay", "memory_decay", "cross_style", "episodes"), SHARE),
     **dict.fromkeys(("tone", "background", "shadow", "blur", "noise", "jpeg"), SHARE),
 }
 """Smallest and largest value of those settings that have one."""
@@ -95,6 +96,12 @@ class TrainConfig:
     """Share of the drawings made in another style than their pair's, which has no sketch of that style: only the
     discriminator, without the photo, and the content loss judge them. It teaches a style with studio photos, say,
     to draw the photos of the others. One of each rank's share of a batch is left. Beyond the paper."""
+    episodes: float = 0.0
+    """Share of the steps that draw in a style that never was: drawings of one set made over, some of which are written
+    into a new memory, and others drawn with it. It teaches the network to draw from memories that `teach` writes.
+    Beyond the paper."""
+    support: int = 4
+    """Pairs that are written in such a step."""
     hold_out: int = 10
     """Every n-th pair of each database is never trained on, but validated with; 0 trains on all."""
     flip: bool = True
@@ -125,6 +132,8 @@ class TrainConfig:
             if not all(value is None or least <= value <= most for value in values):
                 bounds = f"from {least:g} up" if most == inf else f"from {least:g} to {most:g}"
                 raise ValueError(f"{name} must be {bounds}, not {setting}")
+        if self.fixed_memory and self.episodes:
+            raise ValueError("episodes write memories, and fixed_memory leaves out what writes them")
         if len(self.betas) != 2 or max(self.betas) >= 1:
             raise ValueError(f"betas must be two numbers below 1, not {self.betas}")
 

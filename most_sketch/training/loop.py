@@ -73,6 +73,9 @@ def train(
     if record.model.matting and not dataset.has_mattes:
         raise InputError("matting is learnt from masks: no photo has one, nor a plain white background")
 
+    if config.episodes and record.model.architecture != "most-net":
+        raise InputError(f"episodes write memories, and {record.model.architecture} has none")
+
     backbone = load_backbone(record.perceptual, config.unit_features, execution.offline)
     trainer = Trainer(record.model, config, backbone, execution)
     sampler = StyleSampler([len(style) for style in pairs], config, rank=rank(), ranks=ranks())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from most_sketch.training import losses
 from most_sketch.training.config import TrainConfig
+from most_sketch.training.style_memory import difference
 
 
 @dataclass(frozen=True)
@@ -69,11 +70,21 @@ class Objective:
 
     def terms(self, views: Sequence[View], chance: torch.Generator) -> dict[str, Tensor]:
         """The terms of a batch; `chance` places the crop of the VGG losses."""
-        terms: dict[str, Tensor] = {}
-        for view in views:
-            for name, term in self._terms(view, chance).items():
-                terms[name] = terms[name] + term if name in terms else term
-        return terms
+        return _sums(self._terms(view, chance) for view in views)
+
+    def episode_terms(self, views: Sequence[View], chance: torch.Generator) -> dict[str, Tensor]:
+        """The terms of a batch in a style that no judge knows: what `teach` learns by.
+
+        L1 alone would blur strokes whose places nobody can foretell, and there is no judge to keep them.
+        """
+        return _sums(
+            {
+                "reconstruction": view.own_share
+                * (losses.reconstruction(view.sketch, view.target) + difference(view.sketch, view.target))
+            }
+            | self._perceptual_terms(view, chance)
+            for view in views
+        )
 
     def total(self, terms: Mapping[str, Tensor]) -> Tensor:
         """The sum of the terms, each with its weight. Paper: Eq. 16."""
@@ -119,3 +130,12 @@ class Objective:
             textures = ([layer[view.own] for layer in layers[:2]] for layers in (ours, theirs))
             terms["style"] = view.own_share * losses.style(*textures)
         return terms
+
+
+def _sums(parts: Iterable[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Terms of all views of a batch, of every view's part of them."""
+    terms: dict[str, Tensor] = {}
+    for part in parts:
+        for name, term in part.items():
+            terms[name] = terms[name] + term if name in terms else term
+    return terms

@@ -118,6 +118,9 @@ class StyleSampler(Sampler[list[tuple[int, int, int]]]):
     def __iter__(self) -> Iterator[list[tuple[int, int, int]]]:
         batch = self.config.batch_size
         for step in range(self.start, self.config.steps):
+            if is_episode(self.config, step):
+                yield self.episode(step)
+                continue
             yield [self.sample(number) for number in range(step * batch + self.rank, (step + 1) * batch, self.ranks)]
 
     def sample(self, number: int) -> tuple[int, int, int]:
@@ -128,10 +131,35 @@ class StyleSampler(Sampler[list[tuple[int, int, int]]]):
         epoch, place = divmod(drawn, self.sizes[style])
         return style, self._permutation(style, epoch)[place], seed_of(self.config.seed, 1, number)
 
+    def episode(self, step: int) -> list[tuple[int, int, int]]:
+        """What an episode is made of, all of one style: this rank's share of the batch, to be drawn, then `support`
+        pairs to be written, the same on all ranks. No pair is both, unless the style has but one.
+
+        Styles come as often as in other steps. The samples that another step would have had are left out.
+        """
+        batch, support = self.config.batch_size, self.config.support
+        chance = torch.Generator().manual_seed(seed_of(self.config.seed, 5, step))
+        style = self.turns[int(torch.randint(len(self.turns), (), generator=chance))]
+        order: list[int] = torch.randperm(self.sizes[style], generator=chance).tolist()
+        written = order[: max(1, min(support, len(order) - 1))]
+        drawn = order[len(written) :] or order
+        places = [drawn[number % len(drawn)] for number in range(batch)]
+        places += [written[number % len(written)] for number in range(support)]
+        items = [(style, place, seed_of(self.config.seed, 6, step, number)) for number, place in enumerate(places)]
+        return items[self.rank : batch : self.ranks] + items[batch:]
+
     def _shuffle(self, style: int, epoch: int) -> list[int]:
         generator = torch.Generator().manual_seed(seed_of(self.config.seed, 2, style, epoch))
         order: list[int] = torch.randperm(self.sizes[style], generator=generator).tolist()
         return order
+
+
+def is_episode(config: TrainConfig, step: int) -> bool:
+    """Does this step, counted from 0, draw in a style that never was?"""
+    if not config.episodes:
+        return False
+    chance = torch.Generator().manual_seed(seed_of(config.seed, 4, step))
+    return torch.rand((), generator=chance).item() < config.episodes
 
 
 def styles_to_draw(style: Tensor, styles: int, config: TrainConfig, chance: torch.Generator) -> Tensor:

@@ -34,9 +34,9 @@ MEASURED = 4
 
 @dataclass(frozen=True)
 class SeenPair:
-    """A pair as the frozen network sees it, padded to its feature stride.
+    """A pair as the network sees it, padded to its feature stride.
 
-    On the CPU and in half precision: a pair of 400 x 500 takes 8 MB.
+    `see` leaves it on the CPU and in half precision: a pair of 400 x 500 takes 8 MB.
     """
 
     features: Tensor
@@ -132,6 +132,9 @@ def write_together(memory: Memory, pairs: Sequence[SeenPair], chance: torch.Gene
     places; what no feature picks begins anew at a random place. Departure: in Eq. 5 sketch features choose the value
     that they are most like, so hair that is drawn white moves the value of what was white before, and nothing tells
     the key of hair. Training aligns the two by a loss on the encoders, which stand still here.
+
+    As in Eq. 5-6 nothing is learnt by which place went into which slot, nor by the keys. But where sketch features
+    have gradients (in training's episodes) so have the values, which are their means.
     """
     slots, channels = memory.keys.shape[1:]
     for _ in range(PASSES):
@@ -139,6 +142,7 @@ def write_together(memory: Memory, pairs: Sequence[SeenPair], chance: torch.Gene
         votes = torch.zeros(slots, device=sums.device)
         for pair in pairs:
             photo, sketch = (to_slots(part)[0] for part in _features(memory, pair))
+            photo = photo.detach()
             picked = similarity(photo[None], memory.keys)[0].argmax(dim=-1)
             sums.index_add_(0, picked, torch.cat([photo, sketch], dim=-1))
             votes.index_add_(0, picked, torch.ones_like(picked, dtype=votes.dtype))

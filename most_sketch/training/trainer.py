@@ -11,18 +11,19 @@ import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
-from most_sketch.distribution import average, rank, spread
+from most_sketch.distribution import average, rank, ranks, spread
 from most_sketch.errors import MostSketchError
 from most_sketch.network.build import AnyGenerator
 from most_sketch.network.config import ModelConfig
 from most_sketch.network.discriminator import PatchDiscriminator
 from most_sketch.network.encoder import Encoder
 from most_sketch.training import losses
-from most_sketch.training.architectures import ARCHITECTURES, Drawing, Wrap
+from most_sketch.training.architectures import ARCHITECTURES, Drawing, Lesson, Wrap
 from most_sketch.training.config import TrainConfig, of_each_style
 from most_sketch.training.objective import Objective, View, views_of
 from most_sketch.training.perceptual import PerceptualBackbone
-from most_sketch.training.samples import seed_of, styles_to_draw
+from most_sketch.training.restyle import draw_restyling, restyle
+from most_sketch.training.samples import is_episode, seed_of, styles_to_draw
 
 Scores = dict[str, float]
 
@@ -77,12 +78,14 @@ class Trainer:
 
     def train_step(self, photo: Tensor, target: Tensor, style: Tensor, matte: Tensor) -> Scores:
         """One step of both players on a batch: photo (B, 3, H, W), target (B, 1, H, W) in [-1, 1], style (B,), matte
-        (B, 1, H, W) in [0, 1] of the photo."""
+        (B, 1, H, W) in [0, 1] of the photo. In an episode (`samples.is_episode`) the last of them are its support."""
         device = self.execution.device
         photo, target, style, matte = (tensor.to(device, non_blocking=True) for tensor in (photo, target, style, matte))
         self._set_rates()
 
         chance = torch.Generator().manual_seed(seed_of(self.config.seed, 3, self.step))
+        if is_episode(self.config, self.step):
+            return self._episode(photo, target, style, matte, chance)
         drawn = styles_to_draw(style, len(self.artist.generator.config.styles), self.config, chance)
         # A judge that sees the photo would tell by it alone that no artist of this style drew that person.
         seen = photo * (drawn == style)[:, None, None, None]
@@ -99,6 +102,33 @@ class Trainer:
 
         self.discriminator.requires_grad_(False)
         terms = drawing.terms | self.objective.terms(views, chance)
+        total = self._draw_better(terms)
+        self.discriminator.requires_grad_(True)
+        self._count()
+        figures = {"total": total, "discriminator": discriminator_loss.item(), **drawing.figures}
+        return average({name: term.item() for name, term in terms.items()} | figures, device)
+
+    def _episode(self, photo: Tensor, target: Tensor, style: Tensor, matte: Tensor, chance: torch.Generator) -> Scores:
+        """A step in a style that never was, known by a few pairs alone. The judge, who knows no such style, rests."""
+        how = draw_restyling(chance)
+        start = int(torch.randint(len(self.artist.generator.config.styles), (), generator=chance))
+        target = restyle(target, photo, matte, how)
+        count = self.config.batch_size // ranks()
+        lesson = Lesson(photo[count:], target[count:], start, how.paper)
+        photo, target, style, matte = (tensor[:count] for tensor in (photo, target, style, matte))
+        with self.execution.autocast():
+            drawing: Drawing = self.learning_artist(photo, target, style, style, matte, chance, lesson)
+            views = views_of(
+                self.reduce, photo, drawing.sketch, target, style, torch.ones_like(style, dtype=torch.bool)
+            )
+        terms = drawing.terms | self.objective.episode_terms(views, chance)
+        total = self._draw_better(terms)
+        self._count()
+        figures = {name: term.item() for name, term in terms.items()} | {"total": total}
+        return average({f"episode_{name}": figure for name, figure in figures.items()}, self.execution.device)
+
+    def _draw_better(self, terms: Mapping[str, Tensor]) -> float:
+        """A step of the artist down the sum of these terms, which is returned."""
         total = self.objective.total(terms)
         if not torch.isfinite(total):
             raise MostSketchError(
@@ -108,12 +138,13 @@ class Trainer:
         self.generator_optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(total)
         self.generator_optimiser.step()
-        self.discriminator.requires_grad_(True)
+        return total.item()
+
+    def _count(self) -> None:
+        """A step is done."""
         if rank() == 0:
             self.ema.update_parameters(self.artist.generator)
         self.step += 1
-        figures = {"total": total.item(), "discriminator": discriminator_loss.item(), **drawing.figures}
-        return average({name: term.item() for name, term in terms.items()} | figures, device)
 
     def _judgement(self, view: View, label: float) -> Tensor:
         """What the discriminator minimises for sketches that are real (label 1) or drawn (0): their part of it."""

@@ -29,7 +29,7 @@ def go(run: Run, stop_after: int | None = None, execution: Execution = CPU) -> t
     steps: list[Scores] = []
 
     def report(_: int, scores: Scores) -> None:
-        if "total" in scores:
+        if "validation_l1" not in scores:
             steps.append(scores)
 
     final = train(run, None, execution, report, lambda: len(steps) == stop_after)
