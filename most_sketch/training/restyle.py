@@ -85,7 +85,8 @@ def draw_restyling(chance: torch.Generator) -> Restyling:
         angle=between(0, 180),
         pitch=between(4.5, 9),
         crossed=between(0, 1) < 0.4,
-        width=sometimes(0.6, -0.8, 2),
+        # Chalk is broad, and a line of light is lost sooner than one of ink.
+        width=sometimes(0.6, 0 if ink > paper else -0.8, 2),
         charcoal=sometimes(0.3, 0.4, 1),
         smudge=between(1.5, 4),
         gamma=math.exp(between(-0.5, 0.5)),
