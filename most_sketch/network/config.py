@@ -46,6 +46,9 @@ class ModelConfig:
     dark background is a question of what is around it. Beyond the paper. They begin as adding nothing."""
     matting: bool = False
     """Tell the person from the background, learnt from masks, and draw the person only. Beyond the paper."""
+    memory: bool = True
+    """Read the style map from the memory. False puts one learnt feature for each style at every place instead: an
+    ablation of ours, which tells what the memory carries. Its sketch encoder and `slots` then have no part."""
     slots: int = 256
     """Key-value pairs K in each style's memory."""
     temperature: float = 0.05

@@ -12,9 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from most_sketch.errors import InputError
 from most_sketch.network.config import ModelConfig
 from most_sketch.network.encoder import Encoder
 from most_sketch.network.generator import Generator, crop_to, pad_to_stride
+from most_sketch.network.memory import Memory
 from most_sketch.network.pix2pix import UNet256
 from most_sketch.training import losses
 from most_sketch.training.config import TrainConfig
@@ -33,35 +35,42 @@ class Drawing:
 
 
 class MostNetTraining(nn.Module):
-    """MOST-Net with its sketch encoder: the memory is updated, then read. Paper: Fig. 2 (a), red and blue paths."""
+    """MOST-Net with its sketch encoder: the memory is updated, then read. Paper: Fig. 2 (a), red and blue paths.
+
+    A network without memory has nothing that a sketch would be encoded for; `InputError` if it is to be fixed.
+    """
 
     def __init__(self, model: ModelConfig, config: TrainConfig) -> None:
         super().__init__()
         self.config = config
         self.generator = Generator(model)
-        self.sketch_encoder = Encoder(1, model).requires_grad_(not config.fixed_memory)
+        if config.fixed_memory and not model.memory:
+            raise InputError("fixed_memory: this network has no memory to leave as it is (memory=false)")
+        self.sketch_encoder = Encoder(1, model).requires_grad_(not config.fixed_memory) if model.memory else None
         self.wrap(lambda module: module)
 
     def wrap(self, wrap: Wrap) -> None:
         """Compile the convolutional parts. The memory stays out: it is cheap, in float32, and branches."""
-        parts = (self.generator.photo_encoder, self.sketch_encoder, self.generator.renderer)
+        encoders = (self.generator.photo_encoder, *([self.sketch_encoder] if self.sketch_encoder else []))
         # In a tuple, for a module would be registered and saved twice.
-        self._parts = tuple(wrap(part) for part in parts)
+        self._encoders = tuple(wrap(encoder) for encoder in encoders)
+        self._renderer = (wrap(self.generator.renderer),)
 
     def forward(
         self, photo: Tensor, target: Tensor, style: Tensor, drawn: Tensor, matte: Tensor, chance: torch.Generator
     ) -> Drawing:
         """photo (B, 3, H, W) and target (B, 1, H, W) in [-1, 1], style (B,) of the target and style `drawn` (B,) to
         draw in, mostly the same; matte (B, 1, H, W) in [0, 1] of the photo; `chance` places reseeded slots."""
-        encode_photo, encode_sketch, _ = self._parts
+        encode_photo, *encode_sketch = self._encoders
         memory, config = self.generator.memory, self.config
         stride = self.generator.config.feature_stride
         features, stem = encode_photo(pad_to_stride(photo, stride).contiguous(memory_format=torch.channels_last))
         logits = self.generator.matte(features) if self.generator.matte else None
         terms = {} if logits is None else {"matte": losses.matte(logits, pad_to_stride(matte, stride))}
-        if config.fixed_memory:
+        if config.fixed_memory or not isinstance(memory, Memory):
             return Drawing(self._render(features, drawn, stem, logits, target), terms)
-        sketch_features, _ = encode_sketch(pad_to_stride(target, stride).contiguous(memory_format=torch.channels_last))
+        padded = pad_to_stride(target, stride).contiguous(memory_format=torch.channels_last)
+        sketch_features, _ = encode_sketch[0](padded)
         reseeded = memory.update(features, sketch_features, style, config.memory_decay, chance, config.reseed_after)
         sketch = self._render(features, drawn, stem, logits, target)
         refinement = losses.memory_refinement(features, sketch_features, memory, style)
@@ -71,7 +80,7 @@ class MostNetTraining(nn.Module):
 
     def _render(self, features: Tensor, style: Tensor, stem: Tensor, matte: Tensor | None, target: Tensor) -> Tensor:
         style_map = self.generator.memory.read(features, style).to(features.dtype)
-        sketch: Tensor = self._parts[-1](features, style_map, stem, matte)
+        sketch: Tensor = self._renderer[0](features, style_map, stem, matte)
         return crop_to(sketch, *target.shape[-2:]).float()
 
 
