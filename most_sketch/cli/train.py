@@ -51,7 +51,7 @@ def train_command(
     model: Annotated[
         str | None,
         typer.Option(
-            metavar="ours|paper|pix2pix",
+            metavar="ours|paper|pix2pix|cyclegan",
             help="The network and the settings to train it with. (default: ours; with --init the network that it has)",
             rich_help_panel=TRAINING,
         ),

@@ -11,9 +11,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from most_sketch.errors import InputError
 from most_sketch.network.config import ModelConfig
+from most_sketch.network.cyclegan import ResNetGenerator
+from most_sketch.network.discriminator import PatchDiscriminator
 from most_sketch.network.encoder import Encoder
 from most_sketch.network.generator import Generator, crop_to, pad_to_stride
 from most_sketch.network.memory import Memory
@@ -39,6 +42,9 @@ class MostNetTraining(nn.Module):
 
     A network without memory has nothing that a sketch would be encoded for; `InputError` if it is to be fixed.
     """
+
+    paired = True
+    """May the judge see the photo of a sketch?"""
 
     def __init__(self, model: ModelConfig, config: TrainConfig) -> None:
         super().__init__()
@@ -87,6 +93,8 @@ class MostNetTraining(nn.Module):
 class Pix2PixTraining(nn.Module):
     """The U-Net alone."""
 
+    paired = True
+
     def __init__(self, model: ModelConfig, config: TrainConfig) -> None:  # noqa: ARG002 - one signature for all
         super().__init__()
         self.generator = UNet256(model)
@@ -111,7 +119,60 @@ class Pix2PixTraining(nn.Module):
             return Drawing(self._draw[0](photo, style).float())
 
 
-ARCHITECTURES: dict[str, type[MostNetTraining] | type[Pix2PixTraining]] = {
+class CycleGANTraining(nn.Module):
+    """Photo to sketch, sketch to photo and back, learnt without being told which are a pair. Zhu et al. 2017.
+
+    Sketches are judged by the trainer's discriminator, which is shown no photo (`paired`), photos by one in here, which
+    learns in one step with the generators. Departures: no pool of earlier pictures for the judges; and the photo and
+    the sketch of a step are of one person, which no loss is told.
+    """
+
+    paired = False
+
+    def __init__(self, model: ModelConfig, config: TrainConfig) -> None:
+        super().__init__()
+        self.generator, self.back = ResNetGenerator(model), ResNetGenerator(model, backwards=True)
+        self.judge = PatchDiscriminator(channels=config.discriminator_channels)
+        self.least_squares = config.least_squares
+        self.wrap(lambda module: module)
+
+    def wrap(self, wrap: Wrap) -> None:
+        """Compile both generators."""
+        self._ways = wrap(self.generator), wrap(self.back)
+
+    def forward(
+        self,
+        photo: Tensor,
+        target: Tensor,
+        style: Tensor,
+        drawn: Tensor,  # noqa: ARG002
+        matte: Tensor,  # noqa: ARG002
+        chance: torch.Generator,  # noqa: ARG002
+    ) -> Drawing:
+        """photo (B, 3, H, W) and target (B, 1, H, W) in [-1, 1], which is some sketch to it; style (B,) ignored."""
+        draw, back = self._ways
+        grey = target.expand(-1, 3, -1, -1)
+        sketch, made = draw(photo, style), back(grey, style)
+        cycle = losses.cycle(photo, back(sketch.expand(-1, 3, -1, -1), style).float())
+        cycle = cycle + losses.cycle(target, draw(made, style).float())
+        own_kind = losses.cycle(target, draw(grey, style).float()) + losses.cycle(photo, back(photo, style).float())
+        flattery, judgement = self._judged(photo, made, style)
+        terms = {"cycle": cycle, "own_kind": own_kind, "photo_adversarial": flattery + judgement}
+        return Drawing(sketch.float(), terms, {"photo_discriminator": judgement.item()})
+
+    def _judged(self, photo: Tensor, made: Tensor, style: Tensor) -> tuple[Tensor, Tensor]:
+        """What the photos that were made minimise, which their judge stands still for, and what the judge does."""
+        flatter = losses.least_squares_generator if self.least_squares else losses.adversarial_generator
+        judge = losses.least_squares_discriminator if self.least_squares else losses.adversarial_discriminator
+        nothing = torch.zeros_like(photo[:, :1])
+        still = {name: value.detach() for name, value in self.judge.named_parameters()}
+        fake = functional_call(self.judge, still, (made, nothing, style))[-1]
+        real, caught = (self.judge(seen, nothing, style)[-1] for seen in (photo, made.detach()))
+        return flatter(fake.float()), judge(real.float(), 1.0) + judge(caught.float(), 0.0)
+
+
+ARCHITECTURES: dict[str, type[MostNetTraining | Pix2PixTraining | CycleGANTraining]] = {
     "most-net": MostNetTraining,
     "pix2pix": Pix2PixTraining,
+    "cyclegan": CycleGANTraining,
 }
