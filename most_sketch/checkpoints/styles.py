@@ -135,6 +135,8 @@ def with_styles(generator: AnyGenerator, styles: Sequence[Style]) -> AnyGenerato
     if not styles:
         return generator
     config = with_names(generator.config, [style.info.name for style in styles])
+    if not config.memory:
+        raise WeightsError(f"the style {styles[0].info.name} is a memory, and these weights are without (memory=false)")
     state = generator.state_dict()
     for style in styles:
         for name, tensor in (("memory.keys", style.keys), ("memory.values", style.values)):

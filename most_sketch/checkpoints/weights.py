@@ -91,7 +91,7 @@ def load_networks(
             raise WeightsError(f"{path}: tensors do not fit the network that its config describes: {wrong[:80]}")
         file.seek(0)
         state = read_tensors(path, file.read(header.size))
-    if config.architecture == "most-net":
+    if config.architecture == "most-net" and config.memory:
         state |= _training_state(config)
     if sketch_encoder is not None:
         theirs = [name for name in state if name.startswith(SKETCH_ENCODER)]

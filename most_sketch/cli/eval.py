@@ -68,6 +68,14 @@ def eval_command(
             rich_help_panel=INPUT,
         ),
     ] = None,
+    identity: Annotated[
+        bool,
+        typer.Option(
+            "--identity",
+            help="Also ask a face recogniser whose sketch it is. Needs pip install 'most-sketch[identity]'.",
+            rich_help_panel=INPUT,
+        ),
+    ] = False,
     save: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Keep the sketches, as DATABASE/NAME.png.", rich_help_panel=OUTPUT),
@@ -104,9 +112,9 @@ def eval_command(
     from most_sketch.evaluation.command import EvalConfig, Outputs, evaluate
     from most_sketch.evaluation.command import compare as compare_runs
     from most_sketch.evaluation.results import summary
-    from most_sketch.evaluation.table import comparison_table, method_table, notes
+    from most_sketch.evaluation.table import comparison_table, identity_table, method_table, notes
 
-    config = EvalConfig(data, split, style, gallery, backbones, device, batch_size, offline)
+    config = EvalConfig(data, split, style, gallery, backbones, identity, device, batch_size, offline)
     outputs = Outputs(save, csv, report, shlex.join(["most-sketch", *sys.argv[1:]]))
     with _progress() as watch:
         if runs:
@@ -118,6 +126,8 @@ def eval_command(
         typer.echo(json.dumps(summaries if runs else summaries[0], indent=2))
     else:
         print_table(comparison_table(evaluations) if runs else method_table(evaluations[0]))
+        if identity:
+            print_table(identity_table(evaluations))
     for line in dict.fromkeys(line for evaluation in evaluations for line in notes(evaluation)):
         say(line)
 

@@ -51,16 +51,16 @@ def train_command(
     model: Annotated[
         str | None,
         typer.Option(
-            metavar="ours|paper|pix2pix",
+            metavar="ours|paper|pix2pix|cyclegan",
             help="The network and the settings to train it with. (default: ours; with --init the network that it has)",
             rich_help_panel=TRAINING,
         ),
     ] = None,
     memory_refinement: Annotated[
-        bool,
-        typer.Option(
-            "--memory-refinement/--no-memory-refinement", help="The paper's ablation.", rich_help_panel=TRAINING
-        ),
+        bool, typer.Option(help="Without: the paper's ablation.", rich_help_panel=TRAINING)
+    ] = True,
+    memory: Annotated[
+        bool, typer.Option(help="Without: our ablation, a learnt constant in its place.", rich_help_panel=TRAINING)
     ] = True,
     steps: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Training steps.", rich_help_panel=TRAINING)
@@ -150,7 +150,7 @@ def train_command(
     new = moved = None
     if resume:
         chosen = (model, steps, batch_size, seed, perceptual, init, settings)
-        if any(option is not None for option in chosen) or not memory_refinement:
+        if any(option is not None for option in chosen) or not (memory_refinement and memory):
             raise InputError(
                 "--resume goes on with the run as it was begun; only --out, how to compute, and with --data and "
                 "--backgrounds where the same pictures are now can be given"
@@ -162,8 +162,8 @@ def train_command(
     else:
         options = {"steps": steps, "batch_size": batch_size, "seed": seed}
         values = {name: value for name, value in options.items() if value is not None} | _parse(settings or [])
-        if not memory_refinement:
-            values["memory_refinement"] = 0.0
+        values |= {} if memory_refinement else {"memory_refinement": 0.0}
+        values |= {} if memory else {"memory": False}
         new = _new_record(model, data or [], perceptual, backgrounds, init, values, offline)
         total = new.train.steps
     where = resolve_device(device)

@@ -29,6 +29,9 @@ COLUMNS = (
 )
 """The paper's columns in its order, then the mean absolute difference, which it does not report."""
 
+IDENTITY_COLUMNS = (Column("rank_1", "Rank-1", True), Column("verification", "Verification at 1 %", True))
+"""Of the persons in the sketches, by a face recogniser."""
+
 
 def show(value: float | None) -> str:
     """A score as tables print it; `n/a` where it could not be computed."""

@@ -15,9 +15,11 @@ from most_sketch.checkpoints.trained import fingerprint
 from most_sketch.device import resolve_device
 from most_sketch.errors import InputError, did_you_mean
 from most_sketch.evaluation.baselines import Method
+from most_sketch.evaluation.identity import Gallery, Identity
 from most_sketch.evaluation.methods import BASELINES, Folder, baseline, names_of_weights, network
 from most_sketch.evaluation.metrics import Metrics, load_metrics
 from most_sketch.evaluation.provenance import provenance
+from most_sketch.evaluation.recogniser import DlibRecogniser
 from most_sketch.evaluation.report import Case, render_report
 from most_sketch.evaluation.results import Evaluation, PairScore, to_csv
 from most_sketch.evaluation.scoring import draw_one, score_pairs
@@ -44,6 +46,8 @@ class EvalConfig:
     """Pairs among which `nearest` looks. None: the training part where the validation part is scored, else the
     other pairs of the set."""
     backbones: Path | None = None
+    identity: bool = False
+    """Ask a face recogniser too, of which person a sketch is."""
     device: str = "auto"
     batch_size: int = 8
     offline: bool = False
@@ -72,7 +76,7 @@ def evaluate(
     if weights is not None and predictions is not None:
         raise InputError("--weights and --predictions are two answers to one question; give one")
     root, device = find_data(config.data), resolve_device(config.device)
-    known = find_pairs(root)
+    known, where = find_pairs(root), root.resolve()
     pairs, rest = _split(known, config.split)
     chosen = weights or BENCHMARK_WEIGHTS
     if predictions is None:
@@ -82,10 +86,11 @@ def evaluate(
     else:
         name, method = f"{Path(predictions).name}/", Folder(Path(predictions), pairs, known)
     _check(outputs)
+    gallery = Gallery(DlibRecogniser(device)) if config.identity else None
     metrics = load_metrics(config.backbones, device, offline=config.offline)
-    scores = _run(pairs, method, metrics, device, config.batch_size, outputs.save, watch)
+    scores, identity = _run(pairs, method, metrics, gallery, device, config.batch_size, outputs.save, watch)
     seen = _seen(chosen, pairs, config.offline) if predictions is None else (0, True)
-    evaluation = Evaluation(name, root.resolve().name, config.split, scores, metrics.missing, *seen)
+    evaluation = Evaluation(name, where.name, config.split, scores, metrics.missing, *seen, identity, where.parent.name)
     if outputs.csv:
         write_bytes(outputs.csv, to_csv(evaluation).encode())
     drew = [chosen] if predictions is None else []
@@ -100,15 +105,19 @@ def compare(config: EvalConfig, runs: Sequence[str], outputs: Outputs, watch: Wa
     """
     root, device = find_data(config.data), resolve_device(config.device)
     pairs, _ = _split(find_pairs(root), config.split)
+    where = root.resolve()
     methods = [network(run, config.style, device, config.offline) for run in runs]
     _check(outputs)
+    gallery = Gallery(DlibRecogniser(device)) if config.identity else None
     metrics = load_metrics(config.backbones, device, offline=config.offline)
     evaluations = []
     for number, (run, name, method) in enumerate(zip(runs, names_of_weights(runs), methods, strict=True)):
         part = partial(_watch_part, watch, number, len(runs))
-        scores = _run(pairs, method, metrics, device, config.batch_size, None, part)
+        scores, identity = _run(pairs, method, metrics, gallery, device, config.batch_size, None, part)
         seen = _seen(run, pairs, config.offline)
-        evaluations.append(Evaluation(name, root.resolve().name, config.split, scores, metrics.missing, *seen))
+        evaluations.append(
+            Evaluation(name, where.name, config.split, scores, metrics.missing, *seen, identity, where.parent.name)
+        )
     _write_report(outputs, evaluations, pairs, methods, runs, device, config.offline)
     return evaluations
 
@@ -159,20 +168,23 @@ def _run(
     pairs: Sequence[Pair],
     method: Method,
     metrics: Metrics,
+    gallery: Gallery | None,
     device: torch.device,
     batch_size: int,
     save: Path | None,
     watch: Watch,
-) -> tuple[PairScore, ...]:
-    scores = []
+) -> tuple[tuple[PairScore, ...], Identity | None]:
+    scores, seen = [], []
     for scored in score_pairs(pairs, method, metrics, device, batch_size):
         if save:
             picture = io.BytesIO()
             scored.sketch.save(picture, "PNG")
             write_bytes(save / f"{scored.pair.name}.png", picture.getvalue())
+        if gallery:
+            seen.append(gallery.embed(scored.pair, scored.sketch))
         scores.append(scored.score)
         watch(len(scores), len(pairs))
-    return tuple(scores)
+    return tuple(scores), gallery.identity(pairs, seen) if gallery else None
 
 
 def _write_report(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -24,6 +25,9 @@ class PublishedRow:
 
 TEST_PAIRS = MappingProxyType({"CUFS": 338, "CUFSF": 944})
 """Size of the test half on which each column of Table I was measured."""
+
+SIGNS = {"CUFSF": ("cufsf", "feret"), "CUFS": ("cufs", "cuhk", "xm2vts")}
+"""What names of folders have in them that are of one half or the other, looked for in this order."""
 
 TABLE_I = MappingProxyType(
     {
@@ -59,6 +63,10 @@ TABLE_II = (
 """The ablation, all on the CUFS test pairs."""
 
 
-def published_set(names: list[str]) -> str:
-    """Which column of Table I a set belongs beside, judged by the names of its folders: CUFS or CUFSF."""
-    return "CUFSF" if any("cufsf" in name.lower() or "feret" in name.lower() for name in names) else "CUFS"
+def published_set(names: Iterable[str]) -> str:
+    """Which half of Table I pairs belong beside: the one that the first of these names tells, CUFS if none does.
+
+    They are names of folders, that of the pairs first, then those above it.
+    """
+    lower = [name.lower() for name in names]
+    return next((half for name in lower for half, signs in SIGNS.items() if any(map(name.__contains__, signs))), "CUFS")

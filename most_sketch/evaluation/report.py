@@ -8,15 +8,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
+from itertools import product
 from string import Template
 
 from PIL import Image
 
 from most_sketch.evaluation.charts import Bar, bar_chart, strip_chart
-from most_sketch.evaluation.columns import COLUMNS, show
+from most_sketch.evaluation.columns import COLUMNS, IDENTITY_COLUMNS, show
 from most_sketch.evaluation.provenance import Provenance
 from most_sketch.evaluation.published import TABLE_I
-from most_sketch.evaluation.results import Evaluation
+from most_sketch.evaluation.results import Evaluation, identity_rows
 from most_sketch.evaluation.table import notes
 from most_sketch.pairs.pairs import Pair
 from most_sketch.photo.images import read_image
@@ -49,12 +50,10 @@ def render_report(evaluations: Sequence[Evaluation], cases: Sequence[Case], made
             f"{', '.join(f'{width} x {height}' for width, height in sizes[:3])}{' …' if len(sizes) > 3 else ''} "
             "in 8-bit grey, nothing padded, resized or smoothed"
         ),
-        figures=_figures(first) if len(evaluations) == 1 else "",
+        figures=_figures(first) if len(evaluations) == len(first.halves) == 1 else "",
         headings="".join(f'<th scope="col">{escape(column.heading)}</th>' for column in COLUMNS),
-        own_rows="".join(map(_own_rows, evaluations)),
-        published_title=escape(f"Published, {first.published_set} test pairs (Table I of the paper)"),
-        span=len(COLUMNS) + 2,
-        published_rows=_published_rows(first),
+        rows=_rows(evaluations),
+        identity=_identity(evaluations),
         notes="".join(f"<p>{escape(line)}</p>" for line in lines),
         bars=_bars(evaluations),
         judge=escape(f"By {first.judge.title}{f' of {first.method}' if len(evaluations) > 1 else ''}"),
@@ -92,6 +91,19 @@ def _figures(evaluation: Evaluation) -> str:
     )
 
 
+def _rows(evaluations: Sequence[Evaluation]) -> str:
+    """Ours over the published rows, of one half of Table I or of both below each other."""
+    bodies = []
+    for half in evaluations[0].halves:
+        title = escape(f"Published, {half} test pairs (Table I of the paper)")
+        bodies.append(
+            f"<tbody>{''.join(_own_rows(evaluation.halves[half]) for evaluation in evaluations)}</tbody>"
+            f'<tbody class="published"><tr><th scope="rowgroup" colspan="{len(COLUMNS) + 2}">{title}</th></tr>'
+            f"{_published_rows(half)}</tbody>"
+        )
+    return "".join(bodies)
+
+
 def _own_rows(evaluation: Evaluation) -> str:
     databases: list[str | None] = [None]
     if len(evaluation.databases) > 1:
@@ -108,9 +120,28 @@ def _own_rows(evaluation: Evaluation) -> str:
     return "".join(rows)
 
 
-def _published_rows(evaluation: Evaluation) -> str:
+def _identity(evaluations: Sequence[Evaluation]) -> str:
+    """The table of the persons that were recognised, if any were looked for."""
+    rows = identity_rows(evaluations)
+    if not rows:
+        return ""
+    headings = "".join(f'<th scope="col">{escape(column.heading)}</th>' for column in IDENTITY_COLUMNS)
+    lines = "".join(
+        f'<tr><th scope="row">{escape(name)}</th>'
+        f"{''.join(_cell(values[column.key], 'n/a') for column in IDENTITY_COLUMNS)}</tr>"
+        for name, values in rows
+    )
+    return (
+        "<h2>Identity</h2><p>Share of the sketches that lead a face recogniser to their own photo first, and of those "
+        "that it accepts where it accepts one in a hundred of other people's.</p>"
+        '<div class="scroll" tabindex="0" role="region" aria-label="Identity"><table>'
+        f'<thead><tr><th scope="col"></th>{headings}</tr></thead><tbody>{lines}</tbody></table></div>'
+    )
+
+
+def _published_rows(half: str) -> str:
     rows = []
-    for row in TABLE_I[evaluation.published_set]:
+    for row in TABLE_I[half]:
         cells = "".join(_cell(row.by_key.get(column.key), "") for column in COLUMNS)
         rows.append(f'<tr><th scope="row">{escape(row.method)}</th><td></td>{cells}</tr>')
     return "".join(rows)
@@ -125,22 +156,23 @@ def _spread(spread: float | None) -> str:
 
 
 def _bars(evaluations: Sequence[Evaluation]) -> str:
-    """A chart for each column that both we and the paper have."""
+    """A chart for each column that both we and the paper have, for each half."""
     charts = []
-    for column in evaluations[0].measured:
+    halves = list(evaluations[0].halves)
+    for half, column in product(halves, evaluations[0].measured):
         own = [
             Bar(evaluation.method, mean, own=True)
             for evaluation in evaluations
-            if (mean := evaluation.mean(column.key)) is not None
+            if (mean := evaluation.halves[half].mean(column.key)) is not None
         ]
         published = [
             Bar(row.method, value, own=False)
-            for row in TABLE_I[evaluations[0].published_set]
+            for row in TABLE_I[half]
             if (value := row.by_key.get(column.key)) is not None
         ]
         if published:
             chart = bar_chart(f"{column.title} of all methods", [*own, *published], column.higher_is_better)
-            charts.append(_figure(column.heading, chart))
+            charts.append(_figure(f"{half}, {column.heading}" if len(halves) > 1 else column.heading, chart))
     return "".join(charts)
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from statistics import fmean, stdev
 from typing import Any
 
 from most_sketch.evaluation.columns import COLUMNS, Column
+from most_sketch.evaluation.identity import Identity
 from most_sketch.evaluation.published import TABLE_I, TEST_PAIRS, published_set
 
 PROTOCOL_SIZE = (200, 250)
@@ -43,6 +44,10 @@ class Evaluation:
     """How many of these pairs the weights were trained on, as far as that is known."""
     seen_known: bool = True
     """Is it known of all? Not of weights that do not say what they were trained on, or not all of it."""
+    identity: Identity | None = None
+    """How well the persons are recognised, where that was asked for."""
+    above: str = ""
+    """Name of the folder that holds that of the pairs."""
 
     @property
     def databases(self) -> list[str]:
@@ -54,9 +59,13 @@ class Evaluation:
         return [column for column in COLUMNS if column.key not in self.missing]
 
     @property
-    def published_set(self) -> str:
-        """Which published figures belong beside these: CUFS or CUFSF."""
-        return published_set([self.data, *self.databases])
+    def halves(self) -> dict[str, Evaluation]:
+        """The same of the pairs alone that belong beside each half of Table I, by its name: CUFS, CUFSF or both."""
+        scores: dict[str, list[PairScore]] = {}
+        for database in self.databases:
+            half = published_set([*reversed(database.split("/")), self.data, self.above])
+            scores.setdefault(half, []).extend(self.of(database))
+        return {half: replace(self, scores=tuple(scores[half])) for half in TABLE_I if half in scores}
 
     @property
     def training_share(self) -> str:
@@ -103,9 +112,11 @@ class Evaluation:
         return places
 
     @property
-    def comparability(self) -> str:
-        """One sentence on how far the published figures may be compared with these."""
-        name = self.published_set
+    def comparability(self) -> dict[str, str]:
+        """One sentence for each half on how far its published figures may be compared with these."""
+        return {half: part._comparability(half) for half, part in self.halves.items()}
+
+    def _comparability(self, name: str) -> str:
         test = f"Published figures: the paper's, on the {TEST_PAIRS[name]} test pairs of {name} at 200 x 250."
         odd = {score.size for score in self.scores} - {PROTOCOL_SIZE}
         if odd:
@@ -131,15 +142,28 @@ def summary(evaluation: Evaluation) -> dict[str, Any]:
             }
             for database in evaluation.databases
         },
+        "identity": asdict(evaluation.identity) if evaluation.identity else None,
         "missing": dict(evaluation.missing),
         "seen": bool(evaluation.seen) if evaluation.seen or evaluation.seen_known else None,
         "seen_pairs": evaluation.seen if evaluation.seen or evaluation.seen_known else None,
-        "published": {
-            "set": evaluation.published_set,
-            "note": evaluation.comparability,
-            "methods": {row.method: row.by_key for row in TABLE_I[evaluation.published_set]},
+        "halves": {
+            half: {
+                "pairs": len(part.scores),
+                **{column.key: part.mean(column.key) for column in COLUMNS},
+                "note": evaluation.comparability[half],
+                "published": {row.method: row.by_key for row in TABLE_I[half]},
+            }
+            for half, part in evaluation.halves.items()
         },
     }
+
+
+def identity_rows(evaluations: Sequence[Evaluation]) -> list[tuple[str, dict[str, float | None]]]:
+    """Names and rates of the methods where persons were looked for, and after them of the artist."""
+    asked = [(evaluation.method, evaluation.identity) for evaluation in evaluations if evaluation.identity]
+    rows = [(method, identity.method) for method, identity in asked]
+    rows += [("the artist's own", identity.artist) for _, identity in asked[:1]]
+    return [(name, asdict(rates)) for name, rates in rows]
 
 
 def to_csv(evaluation: Evaluation) -> str:

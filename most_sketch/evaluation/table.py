@@ -8,34 +8,48 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from most_sketch.evaluation.columns import COLUMNS, Column, show
+from most_sketch.evaluation.columns import COLUMNS, IDENTITY_COLUMNS, Column, show
 from most_sketch.evaluation.published import TABLE_I, TABLE_II, TEST_PAIRS, PublishedRow
-from most_sketch.evaluation.results import Evaluation
+from most_sketch.evaluation.results import Evaluation, identity_rows
 
 
 def method_table(evaluation: Evaluation) -> Table:
-    """One method, overall and for each database, over the published rows of Table I."""
+    """One method, overall and for each database, over the published rows of Table I: its halves below each other."""
     share = f", seen in training: {evaluation.training_share}" if evaluation.training_share else ""
-    columns = evaluation.measured
+    columns, halves = evaluation.measured, evaluation.halves
     table = _table(f"{evaluation.data} ({evaluation.split}){share}", columns)
-    _add_row(table, _counted(evaluation.method, len(evaluation.scores)), _means(evaluation, None), columns, "bold")
-    if len(evaluation.databases) > 1:
-        for database in evaluation.databases:
-            label = _counted(f"  {database}", len(evaluation.of(database)))
-            _add_row(table, label, _means(evaluation, database), columns)
-    known = evaluation.published_set
-    _add_published(table, f"published, {known}", TEST_PAIRS[known], TABLE_I[known], columns)
+    for half, part in halves.items():
+        table.add_section()
+        name = part.method if len(halves) == 1 else f"{part.method}, {half}"
+        _add_row(table, _counted(name, len(part.scores)), _means(part, None), columns, "bold")
+        if len(part.databases) > 1:
+            for database in part.databases:
+                label = _counted(f"  {database}", len(part.of(database)))
+                _add_row(table, label, _means(part, database), columns)
+        _add_published(table, half, TABLE_I[half], columns)
     return table
 
 
 def comparison_table(evaluations: Sequence[Evaluation]) -> Table:
-    """Several methods on the same pairs, over the published rows of Table II."""
+    """Several methods on the same pairs, over the published rows of Table II; of CUFSF, which that has not, Table I."""
     first = evaluations[0]
+    halves = list(first.halves)
     table = _table(f"{first.data} ({first.split}), {len(first.scores)} pairs", first.measured)
-    for evaluation in evaluations:
-        share = f" (trained on {evaluation.training_share})" if evaluation.seen else ""
-        _add_row(table, f"{evaluation.method}{share}", _means(evaluation, None), first.measured)
-    _add_published(table, "published, CUFS", TEST_PAIRS["CUFS"], TABLE_II, first.measured)
+    for half in halves:
+        table.add_section()
+        for evaluation in evaluations:
+            name = evaluation.method if len(halves) == 1 else f"{evaluation.method}, {half}"
+            share = f" (trained on {evaluation.training_share})" if evaluation.seen else ""
+            _add_row(table, f"{name}{share}", _means(evaluation.halves[half], None), first.measured)
+        _add_published(table, half, TABLE_II if half == "CUFS" else TABLE_I[half], first.measured)
+    return table
+
+
+def identity_table(evaluations: Sequence[Evaluation]) -> Table:
+    """How well the persons of the same pairs are recognised in each method's sketches and in the artist's."""
+    table = _table(f"identity, among {len(evaluations[0].scores)} photos", IDENTITY_COLUMNS)
+    for name, values in identity_rows(evaluations):
+        table.add_row(Text(name), *(show(values[column.key]) for column in IDENTITY_COLUMNS))
     return table
 
 
@@ -54,7 +68,12 @@ def notes(evaluation: Evaluation) -> list[str]:
         lines.append(
             f"{method} does not say {what} it was trained on: whether it has seen {more}these pairs is not known."
         )
-    return [*lines, evaluation.comparability]
+    if evaluation.identity:
+        lines.append(
+            f"Identity: by dlib's face recogniser, among the {len(evaluation.scores)} photos of these pairs; "
+            "among more photos fewer are found."
+        )
+    return [*lines, *evaluation.comparability.values()]
 
 
 def _table(title: str, columns: Sequence[Column]) -> Table:
@@ -81,11 +100,9 @@ def _add_row(
     table.add_row(Text(label), *("" if value is None else show(value) for value in known), style=style)
 
 
-def _add_published(
-    table: Table, label: str, pairs: int, rows: Sequence[PublishedRow], columns: Sequence[Column]
-) -> None:
+def _add_published(table: Table, half: str, rows: Sequence[PublishedRow], columns: Sequence[Column]) -> None:
     table.add_section()
-    _add_row(table, _counted(label, pairs), {}, columns, "dim")
+    _add_row(table, _counted(f"published, {half}", TEST_PAIRS[half]), {}, columns, "dim")
     for row in rows:
         _add_row(table, row.method, row.by_key, columns, "dim")
 

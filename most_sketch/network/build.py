@@ -1,4 +1,4 @@
-"""The networks that draw: MOST-Net, bottom-up in the modules of this package, and the baseline."""
+"""The networks that draw: MOST-Net, bottom-up in the modules of this package, and the baselines."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from most_sketch.network.config import ModelConfig
+from most_sketch.network.cyclegan import ResNetGenerator
 from most_sketch.network.generator import Generator
 from most_sketch.network.pix2pix import UNet256
 
-AnyGenerator = Generator | UNet256
+AnyGenerator = Generator | UNet256 | ResNetGenerator
 """Called with a photo (B, 3, H, W) in [-1, 1] and style indices (B,); returns sketches (B, 1, H, W) in [-1, 1]."""
 
 LARGEST = 1.25
@@ -19,7 +20,8 @@ at 500 x 625 are as sure as at 400 x 500, and finer. Larger was not looked at.""
 
 def build_generator(config: ModelConfig) -> AnyGenerator:
     """The generator that a config describes, with random weights."""
-    return Generator(config) if config.architecture == "most-net" else UNet256(config)
+    networks: dict[str, type[AnyGenerator]] = {"pix2pix": UNet256, "cyclegan": ResNetGenerator}
+    return networks.get(config.architecture, Generator)(config)
 
 
 def draw(generator: AnyGenerator, photos: Tensor, style: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from most_sketch.errors import InputError, did_you_mean
 
-ARCHITECTURES = ("most-net", "pix2pix")
+ARCHITECTURES = ("most-net", "pix2pix", "cyclegan")
 STYLE_NAME = re.compile(r"\w[\w +-]{0,39}")
 """What a style may be called: names come from weights files too, and become part of the names of sketches."""
 MAX_STYLES, MAX_WIDTH, MAX_BLOCKS = 256, 1 << 14, 64
@@ -25,7 +25,8 @@ class ModelConfig:
     styles: tuple[str, ...] = ("pencil",)
     """Names of the memories, one for each drawing style. The first is the default style."""
     architecture: str = "most-net"
-    """`most-net`, or `pix2pix`: the U-Net that the paper compares with, of which only `stem_channels` matters."""
+    """`most-net`, or one that the paper compares with: `pix2pix`, a U-Net, of which only `stem_channels` matters, or
+    `cyclegan`, a ResNet, of which `encoder_blocks` does too."""
     channels: int = 128
     """Width c of photo and sketch features."""
     stem_channels: int = 64
@@ -46,6 +47,9 @@ class ModelConfig:
     dark background is a question of what is around it. Beyond the paper. They begin as adding nothing."""
     matting: bool = False
     """Tell the person from the background, learnt from masks, and draw the person only. Beyond the paper."""
+    memory: bool = True
+    """Read the style map from the memory. False puts one learnt feature for each style at every place instead: an
+    ablation of ours, which tells what the memory carries. Its sketch encoder and `slots` then have no part."""
     slots: int = 256
     """Key-value pairs K in each style's memory."""
     temperature: float = 0.05
@@ -70,8 +74,8 @@ class ModelConfig:
     def __post_init__(self) -> None:
         if self.architecture not in ARCHITECTURES:
             raise ValueError(f"architecture must be one of {ARCHITECTURES}, not {self.architecture!r}")
-        if self.architecture == "pix2pix" and len(self.styles) > 1:
-            raise ValueError("pix2pix draws in one style only")
+        if self.architecture != "most-net" and len(self.styles) > 1:
+            raise ValueError(f"{self.architecture} draws in one style only")
         if not 1 <= len(self.styles) <= MAX_STYLES or len(set(self.styles)) != len(self.styles):
             raise ValueError(f"styles must be 1 to {MAX_STYLES} different names, not {len(self.styles)}: {self.styles}")
         for name in self.styles:

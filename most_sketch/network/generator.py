@@ -11,7 +11,7 @@ from most_sketch.network.encoder import Encoder
 from most_sketch.network.injection import StyleInjectionBlock
 from most_sketch.network.layers import ResidualBlock, UpsamplingBlock
 from most_sketch.network.matte import Matte, clear_paper, cut_out
-from most_sketch.network.memory import Memory
+from most_sketch.network.memory import Constant, Memory
 
 
 def pad_to_stride(image: Tensor, stride: int) -> Tensor:
@@ -95,8 +95,11 @@ class Generator(nn.Module):
         super().__init__()
         self.config = config
         self.photo_encoder = Encoder(3, config)
-        self.memory = Memory(
-            len(config.styles), config.slots, config.channels, config.temperature, config.aligned_start
+        styles, slots, channels = len(config.styles), config.slots, config.channels
+        self.memory: Memory | Constant = (
+            Memory(styles, slots, channels, config.temperature, config.aligned_start)
+            if config.memory
+            else Constant(styles, channels)
         )
         self.matte = Matte(config.channels) if config.matting else None
         self.renderer = Renderer(config)

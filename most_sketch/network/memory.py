@@ -133,6 +133,18 @@ class Memory(nn.Module):
         return len(used) / available, (keys != values).float().mean().item()
 
 
+class Constant(nn.Module):
+    """One learnt feature for each style in the place of a memory, the same everywhere: the ablation `memory=False`."""
+
+    def __init__(self, styles: int, channels: int) -> None:
+        super().__init__()
+        self.constant = nn.Parameter(_at_random(styles, channels))
+
+    def read(self, queries: Tensor, style: Tensor) -> Tensor:
+        """As `Memory.read`, whatever the photo features: queries (B, C, H, W), style (B,) -> (B, C, H, W) float32."""
+        return self.constant[style][:, :, None, None].expand_as(queries)
+
+
 def _move(slots: Tensor, features: Tensor, style: Tensor, decay: float) -> Tensor:
     """Eq. 5-6 in place on slots (S, K, C), with features (B, N, C) of the styles (B,). Returns votes (S, K)."""
     styles, count, channels = slots.shape

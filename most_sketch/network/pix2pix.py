@@ -44,19 +44,19 @@ class UNet256(nn.Module):
             # The reference normalises neither the outermost layer nor the innermost, which may be one pixel.
             inner = 0 < len(skips) < len(WIDTHS) - 1
             features = layer(F.leaky_relu(features, 0.2) if skips else features)
-            features = _instance_norm(features) if inner else features
+            features = instance_norm(features) if inner else features
             skips.append(features)
         features = skips.pop()
         for depth, layer in enumerate(self.up):
             features = layer(F.relu(features))
             if skips:
-                features = _instance_norm(features)
+                features = instance_norm(features)
                 if 1 <= depth <= DROPOUT_LAYERS:
                     features = F.dropout(features, 0.5, self.training)
                 features = torch.cat([features, skips.pop()], dim=1)
         return crop_to(torch.tanh(features), height, width)
 
 
-def _instance_norm(features: Tensor) -> Tensor:
+def instance_norm(features: Tensor) -> Tensor:
     """As `layers.InstanceNorm`, for any number of channels."""
     return F.group_norm(features, features.shape[1])

@@ -49,10 +49,10 @@ def augment(
         background = backgrounds.piece(photo.shape[-2], photo.shape[-1], generator)
         photo = photo * matte + background * (1 - matte)
     pictures = torch.cat([photo, matte, sketch])
+    height, width = pictures.shape[1:]
     if config.flip and draw[0] < 0.5:
         pictures = pictures.flip(-1)
     if config.shift:
-        height, width = pictures.shape[1:]
         across, down = (int(draw[i] * (2 * config.shift + 1)) for i in (1, 2))
         padded = F.pad(pictures[None], (config.shift,) * 4, mode="replicate")[0]
         pictures = padded[:, down : down + height, across : across + width]
@@ -61,7 +61,7 @@ def augment(
         degrees, larger = (
             (2 * torch.rand(2, generator=generator) - 1) * torch.tensor([config.rotate, config.zoom])
         ).tolist()
-        bends = random_bends(*photo.shape[1:], config.elastic, generator) if config.elastic else None
+        bends = random_bends(height, width, config.elastic, generator) if config.elastic else None
         photo, sketch = turn(photo, sketch, degrees, 1 + larger, bends)
         photo = torch.cat([photo[:3], photo[3:].clamp(0, 1)])
     photo, matte = photo[:3], photo[3:]

@@ -44,6 +44,13 @@ class LossWeights:
     matte: float = 20.0
     """Of person and background, where the network tells them apart (`matting`). Beyond the paper."""
 
+    cycle: float = 0.0
+    """CycleGAN's alone, as the next two: photos and sketches that went there and back are what they were."""
+    own_kind: float = 0.0
+    """A sketch drawn once more stays a sketch, and a photo a photo: the identity loss of Zhu et al. 2017."""
+    photo_adversarial: float = 0.0
+    """Of the photos made of sketches, with their judge."""
+
     def __post_init__(self) -> None:
         for field in fields(self):
             if not 0 <= getattr(self, field.name) < inf:
@@ -85,6 +92,8 @@ class TrainConfig:
     perceptual_crop: int | None = None
     """Side of the random square on which the VGG losses are taken; None takes the whole frame.
     The crop's expectation is the whole frame's loss, at a fraction of the time on a CPU."""
+    least_squares: bool = False
+    """Judge by squares instead of cross-entropy: CycleGAN's game."""
     unit_features: bool = False
     """Compare only the directions of VGG features at each place, as LPIPS does: the faint strokes of hair and cheeks
     then count as much as outlines. Beyond the paper; it brings the texture."""

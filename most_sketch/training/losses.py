@@ -24,6 +24,21 @@ def adversarial_generator(fake: Tensor) -> Tensor:
     return F.binary_cross_entropy_with_logits(fake, torch.ones_like(fake))
 
 
+def least_squares_discriminator(logits: Tensor, label: float) -> Tensor:
+    """As `adversarial_discriminator`, by squares. Logits (B, 1, h, w). Reference: Mao et al. 2017, as in CycleGAN."""
+    return 0.5 * F.mse_loss(logits, torch.full_like(logits, label))
+
+
+def least_squares_generator(fake: Tensor) -> Tensor:
+    """As `adversarial_generator`, by squares. Logits (B, 1, h, w). Reference: Mao et al. 2017, as in CycleGAN."""
+    return F.mse_loss(fake, torch.ones_like(fake))
+
+
+def cycle(pictures: Tensor, returned: Tensor) -> Tensor:
+    """Mean absolute difference of pictures (B, C, H, W) and what came back of them. Zhu et al. 2017, Eq. 2."""
+    return F.l1_loss(returned, pictures)
+
+
 def feature_matching(ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> Tensor:
     """Mean absolute difference of the discriminator's features of a drawn and a real sketch, mean over layers.
 

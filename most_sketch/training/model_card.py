@@ -58,7 +58,7 @@ most-sketch convert photo.jpg --weights {repository}
 Ji, Sun, Qi, Li, Sun: *MOST-Net: A Memory Oriented Style Transfer Network for Face Sketch Synthesis*, 2022,
 [arXiv:2202.03596](https://arxiv.org/abs/2202.03596).
 """
-NETWORKS = {"most-net": "MOST-Net", "pix2pix": "Pix2Pix, the baseline"}
+NETWORKS = {"most-net": "MOST-Net", "pix2pix": "Pix2Pix, a baseline", "cyclegan": "CycleGAN, a baseline"}
 
 
 def model_card(run: Run, repository: str, licence: str = "other", about: str = "") -> str:

@@ -49,6 +49,25 @@ PRESETS: dict[str, tuple[ModelConfig, TrainConfig]] = {
             losses=LossWeights(adversarial=1, reconstruction=100, style=0, content=0, memory_refinement=0),
         ),
     ),
+    # A row of Table I, with the losses and the optimiser of Zhu et al. 2017.
+    "cyclegan": (
+        ModelConfig(architecture="cyclegan", encoder_blocks=9),
+        TrainConfig(
+            batch_size=1,
+            generator_rate=2e-4,
+            least_squares=True,
+            losses=LossWeights(
+                adversarial=1,
+                reconstruction=0,
+                style=0,
+                content=0,
+                memory_refinement=0,
+                cycle=10,
+                own_kind=5,
+                photo_adversarial=1,
+            ),
+        ),
+    ),
 }
 """Networks by name, each with the settings it is trained with."""
 

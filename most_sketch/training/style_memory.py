@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from most_sketch.errors import InputError
 from most_sketch.network.encoder import Encoder
 from most_sketch.network.generator import Generator, pad_to_stride
 from most_sketch.network.memory import Memory, similarity, to_slots
@@ -64,7 +65,7 @@ class SeenPair:
 @torch.no_grad()
 def see(generator: Generator, sketch_encoder: Encoder, photo: Tensor, sketch: Tensor) -> SeenPair:
     """Encode a pair: photo (3, H, W) and sketch (1, H, W) in [-1, 1]."""
-    stride, device = generator.config.feature_stride, generator.memory.keys.device
+    stride, device = generator.config.feature_stride, next(generator.parameters()).device
     target = pad_to_stride(sketch[None], stride)
     features, stem = generator.photo_encoder(pad_to_stride(photo[None], stride).to(device))
     sketch_features, _ = sketch_encoder(target.to(device))
@@ -108,8 +109,10 @@ def judge(generator: Generator, memory: Memory, pairs: Sequence[SeenPair]) -> fl
 
 
 def memory_of(generator: Generator, style: int) -> Memory:
-    """A memory of one style alone, as the network has it for the style of this index."""
+    """A memory of one style alone, as the network has it for the style of this index; `InputError` if it has none."""
     theirs = generator.memory
+    if not isinstance(theirs, Memory):
+        raise InputError("a style is taught to a network with a memory; this one is without (memory=false)")
     _, slots, channels = theirs.keys.shape
     memory = Memory(1, slots, channels, theirs.temperature, aligned_start=False).to(theirs.keys.device)
     memory.keys, memory.values = theirs.keys[style][None].clone(), theirs.values[style][None].clone()

@@ -106,6 +106,8 @@ def teach(
     loaded, sketch_encoder = load_networks(path)
     _check(name, weights, loaded.config.styles)
     with_names(loaded.config, [name])
+    if not loaded.config.memory:
+        raise InputError(f"{weights}: holds no memory, which is what a style is taught as (memory=false)")
     if not isinstance(loaded, Generator) or sketch_encoder is None:
         raise InputError(f"{weights}: holds no sketch encoder, which writes memories; train anew, or use most-net")
     backbone = load_backbone(how.perceptual, unit_features=True)
@@ -233,7 +235,7 @@ def _sheet(generator: Generator, style: Style, nearest: int, pictures: Sequence[
     """Photo, drawing in the nearest style, in the new one, and the artist's: a row for each pair."""
     extended = with_styles(generator, [style])
     columns: dict[str, list[Image.Image]] = {}
-    device = generator.memory.keys.device
+    device = next(generator.parameters()).device
     new = len(generator.config.styles)
     for photo, sketch in pictures:
         before, after = (

@@ -88,7 +88,7 @@ class Trainer:
             return self._episode(photo, target, style, matte, chance)
         drawn = styles_to_draw(style, len(self.artist.generator.config.styles), self.config, chance)
         # A judge that sees the photo would tell by it alone that no artist of this style drew that person.
-        seen = photo * (drawn == style)[:, None, None, None]
+        seen = photo * ((drawn == style) & self.artist.paired)[:, None, None, None]
         with self.execution.autocast():
             drawing: Drawing = self.learning_artist(photo, target, style, drawn, matte, chance)
             views = views_of(self.reduce, seen, drawing.sketch, target, drawn, drawn == style)
@@ -149,7 +149,8 @@ class Trainer:
     def _judgement(self, view: View, label: float) -> Tensor:
         """What the discriminator minimises for sketches that are real (label 1) or drawn (0): their part of it."""
         logits = self.learning_judge(view.photo, view.sketch.detach(), view.style)[-1]
-        return view.share * losses.adversarial_discriminator(logits.float(), label)
+        judge = losses.least_squares_discriminator if self.config.least_squares else losses.adversarial_discriminator
+        return view.share * judge(logits.float(), label)
 
     def _set_rates(self) -> None:
         """Constant learning rates, then a straight line to zero."""

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from most_sketch.checkpoints.weights import SKETCH_ENCODER, load_networks
 from most_sketch.errors import InputError, WeightsError
-from most_sketch.training.config import TrainConfig
 from most_sketch.training.runs import Run
 from most_sketch.training.trainer import Trainer
 
@@ -21,7 +20,8 @@ def warm_start(trainer: Trainer, init: str | None, offline: bool = False) -> Non
     Raises `InputError` and `WeightsError` for what cannot be begun with.
     """
     if init:
-        begin_with(trainer, *_networks(init, trainer.config, offline))
+        writes = trainer.artist.generator.config.memory and not trainer.config.fixed_memory
+        begin_with(trainer, *_networks(init, writes, offline))
     elif trainer.config.fixed_memory:
         raise InputError("fixed_memory leaves the memory as --init brought it; give --init")
 
@@ -63,9 +63,12 @@ def _fitting(ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> list[s
 
 
 def _networks(
-    init: str, config: TrainConfig, offline: bool
+    init: str, writes: bool, offline: bool
 ) -> tuple[Mapping[str, Tensor], Mapping[str, Tensor], tuple[str, ...]]:
-    """The networks of an earlier run, or those in weights: (artist, discriminator, styles)."""
+    """The networks of an earlier run, or those in weights: (artist, discriminator, styles).
+
+    Raises `InputError` if a memory is to be written and the weights have no sketch encoder to do it.
+    """
     run = Run(Path(init))
     if run.exists:
         state = run.state()
@@ -74,6 +77,6 @@ def _networks(
     artist = {f"generator.{name}": tensor for name, tensor in generator.state_dict().items()}
     if sketch_encoder is not None:
         artist |= {f"{SKETCH_ENCODER}{name}": tensor for name, tensor in sketch_encoder.state_dict().items()}
-    elif not config.fixed_memory:
+    elif writes:
         raise InputError(f"--init {init}: these weights hold no sketch encoder; add --set fixed_memory=true")
     return artist, {}, generator.config.styles

@@ -451,8 +451,58 @@ def test_published_figures_are_those_of_the_paper() -> None:
         "lpips_vgg": 0.3006,
     }
     assert [row.by_key["ssim"] for row in TABLE_II] == [0.4983, 0.5431, 0.5433]
-    assert published_set(["cufs", "ar"]) == "CUFS"
-    assert published_set(["CUFSF"]) == "CUFSF"
+
+
+@pytest.mark.parametrize(
+    ("names", "half"),
+    [
+        (["ar", "cufs"], "CUFS"),
+        (["CUFSF"], "CUFSF"),
+        (["train", "cufsf"], "CUFSF"),
+        (["photos-of-FERET"], "CUFSF"),
+        # The nearest folder that says it counts.
+        (["cuhk", "cufsf-and-cufs"], "CUFS"),
+        (["cufsf", "cufs"], "CUFSF"),
+        (["fs2k", "style1"], "CUFS"),
+    ],
+)
+def test_folders_say_which_half_of_table_1_pairs_are_of(names: list[str], half: str) -> None:
+    assert published_set(names) == half
+
+
+def test_cufsf_has_its_own_published_rows_and_cufs_still_its(run_eval: Eval, pairs: Path) -> None:
+    (pairs / "second").rename(pairs / "cufsf")
+    run = ("--data", pairs, "--predictions", "grey")
+    told = json.loads(run_eval(*run, "--json"))
+    assert list(told["halves"]) == ["CUFS", "CUFSF"]
+    for half, database, count, best in (("CUFS", "first", 11, 0.7394), ("CUFSF", "cufsf", 2, 0.7167)):
+        ours = told["halves"][half]
+        assert ours["pairs"] == count
+        assert ours["ssim"] == told["databases"][database]["ssim"]
+        assert ours["published"]["MOST-Net (paper)"]["fsim"] == best
+        assert f"test pairs of {half} at 200 x 250" in ours["note"]
+    lines = [line.strip() for line in run_eval(*run).splitlines()]
+    order = [
+        next(place for place, line in enumerate(lines) if line.startswith(start))
+        for start in ("the grey photo, CUFS (11)", "published, CUFS (338)", "the grey photo, CUFSF (2)")
+    ]
+    order.append(lines.index("published, CUFSF (944)"))
+    assert order == sorted(order)
+    first, second = (line.split()[2:] for line in lines if line.startswith("MOST-Net (paper)"))
+    assert (first, second) == (["0.7394", "0.5433"], ["0.7167", "0.4363"])
+
+
+def test_the_folder_above_the_pairs_may_say_which_half_they_are_of(run_eval: Eval, tmp_path: Path) -> None:
+    write_pairs(tmp_path / "cufsf" / "train", ["a"], SIZE)
+    assert "published, CUFSF (944)" in run_eval("--data", tmp_path / "cufsf" / "train", "--predictions", "grey")
+
+
+def test_a_comparison_on_cufsf_stands_over_its_rows_of_table_1(run_eval: Eval, tmp_path: Path, weights: Path) -> None:
+    write_pairs(tmp_path / "cufsf", ["a", "b"], SIZE)
+    table = run_eval("--data", tmp_path / "cufsf", "--compare", weights, weights)
+    assert "MR loss" not in table
+    (line,) = [line for line in table.splitlines() if line.startswith("Pix2Pix (2017)")]
+    assert line.split()[2:] == ["0.7284", "0.4204"]
 
 
 def test_the_command_needs_no_torch_until_it_runs() -> None:

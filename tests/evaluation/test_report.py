@@ -93,6 +93,18 @@ def test_the_page_has_table_charts_and_examples(cases: list[Case]) -> None:
     assert "$" not in page
 
 
+def test_the_page_has_both_halves_of_the_published_table(cases: list[Case]) -> None:
+    scores = (*evaluation().scores, replace(evaluation().scores[0], database="cufsf"))
+    page = render_report([replace(evaluation(), scores=scores)], cases, MADE)
+    bodies = re.findall(r"<tbody>.*?<tbody class=.published.>.*?</tbody>", page)
+    assert ["Published, CUFS test pairs" in body for body in bodies] == [True, False]
+    assert ["0.7394" in body for body in bodies] == [True, False]
+    assert ["Published, CUFSF test pairs" in body for body in bodies] == [False, True]
+    assert ["0.7167" in body for body in bodies] == [False, True]
+    assert re.findall(r'<tr class="overall"><th scope="row">our method</th><td>(\d)</td>', page) == ["5", "1"]
+    assert Page(page).count("svg") == 2 * 3 + 4
+
+
 def test_the_page_says_how_it_was_made(cases: list[Case]) -> None:
     page = render_report([evaluation()], cases, MADE)
     for fact in (MADE.date, MADE.command, "SHA-256 of most-net", "0a1b", "torch 2"):
@@ -187,11 +199,11 @@ def test_a_strip_puts_the_least_left_and_the_most_right_even_if_all_are_equal() 
 
 
 def test_figures_that_cannot_be_compared_say_so() -> None:
-    assert "5 other pairs" in evaluation().comparability
+    assert "5 other pairs" in evaluation().comparability["CUFS"]
     score = PairScore("ar", "1", (250, 250), evaluation().scores[0].values)
-    assert "Not comparable" in Evaluation("m", "fs2k", "all", (score,), {}).comparability
+    assert "Not comparable" in Evaluation("m", "fs2k", "all", (score,), {}).comparability["CUFS"]
     test_half = tuple(evaluation().scores[0] for _ in range(338))
-    assert "other pairs" not in Evaluation("m", "cufs", "all", test_half, {}).comparability
+    assert "other pairs" not in Evaluation("m", "cufs", "all", test_half, {}).comparability["CUFS"]
 
 
 def test_a_line_warns_of_weights_that_have_seen_the_pairs() -> None:

@@ -9,6 +9,7 @@ import torch
 
 from most_sketch.network.build import draw
 from most_sketch.network.config import ModelConfig
+from most_sketch.network.cyclegan import ResNetGenerator
 from most_sketch.network.discriminator import PatchDiscriminator
 from most_sketch.network.encoder import Context, Encoder
 from most_sketch.network.generator import Generator, Renderer, crop_to, pad_to_stride
@@ -154,6 +155,7 @@ def test_injection_without_style_is_plain_instance_normalisation() -> None:
         Renderer(ModelConfig(channels=8, stem_channels=8, injection_channels=8, skip=False)),
         PatchDiscriminator(channels=4),
         UNet256(ModelConfig(architecture="pix2pix", stem_channels=2)).eval(),
+        ResNetGenerator(ModelConfig(architecture="cyclegan", stem_channels=2, encoder_blocks=1)),
     ],
     ids=lambda network: type(network).__name__,
 )
@@ -213,6 +215,17 @@ def test_pix2pix_is_the_reference_u_net() -> None:
     two_more_channels_out, normalisations, biases = 2 * 128 * 16, 2 * (2432 + 2496), 3
     # The reference, with batch normalisation and colour out, prints 54.414 million parameters.
     assert round((weights + two_more_channels_out + normalisations + biases) / 1e6, 3) == 54.414
+
+
+def test_cyclegan_is_the_reference_resnet_of_nine_blocks() -> None:
+    config, _ = PRESETS["cyclegan"]
+    with torch.device("meta"):
+        network, back = ResNetGenerator(config), ResNetGenerator(config, backwards=True)
+        for size in ((250, 200), (5, 7)):
+            assert network(torch.zeros(1, 3, *size), None).shape == (1, 1, *size)
+            assert back(torch.zeros(1, 3, *size), None).shape == (1, 3, *size)
+    # The reference, from three channels to three, prints 11.378 million parameters.
+    assert round(sum(parameter.numel() for parameter in back.parameters()) / 1e6, 3) == 11.378
 
 
 def test_pix2pix_drops_out_in_training_only() -> None:

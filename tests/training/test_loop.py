@@ -148,8 +148,12 @@ def test_a_run_is_never_overwritten_and_a_missing_one_not_resumed(tmp_path: Path
         (["--out", "x", "--data", "data", "--set", "colour=1"], "no setting is named 'colour'"),
         (["--out", "x", "--data", "data", "--set", "slots=many"], "--set slots=many"),
         (["--out", "x", "--data", "data", "--perceptual", "nowhere"], "--perceptual nowhere: no such file"),
-        (["--out", "x", "--data", "data", "--model", "gan"], "--model gan: there are ours, paper, pix2pix"),
-        (["--out", "x", "--data", "a=data", "--data", "b=data", "--model", "pix2pix"], "one style only"),
+        (["--out", "x", "--data", "data", "--model", "gan"], "--model gan: there are ours, paper, pix2pix, cyclegan"),
+        (
+            ["--out", "x", "--data", "a=data", "--data", "b=data", "--model", "pix2pix"],
+            "pix2pix draws in one style only",
+        ),
+        (["--out", "x", "--data", "a=data", "--data", "b=data", "--model", "cyclegan"], "cyclegan draws in one style"),
         (["--out", "x", "--data", "data", "--set", 'styles=["a"]'], "--data NAME=DIR"),
         (
             ["--out", "x", "--data", "data", "--perceptual", "none", "--init", "data"],
