@@ -21,9 +21,19 @@ from most_sketch.device import keep_freed_memory, resolve_device
 from most_sketch.errors import FaceError
 from most_sketch.network.build import AnyGenerator, draw, drawn_height
 from most_sketch.network.config import ModelConfig
+from most_sketch.network.generator import Generator
 from most_sketch.network.precision import Precision, choose_precision
 from most_sketch.photo.faces import MIN_CONFIDENCE, Face, FaceFinder
-from most_sketch.photo.frame import FRAME_HEIGHT, Placement, checked_size, place_face, place_whole, scale_of, to_frame
+from most_sketch.photo.frame import (
+    FRAME_HEIGHT,
+    WHITE,
+    Placement,
+    checked_size,
+    place_face,
+    place_whole,
+    scale_of,
+    to_frame,
+)
 from most_sketch.photo.images import flatten, read_image, to_image, to_tensor
 
 BATCH_SIZE = {"cpu": 1, "cuda": 32, "mps": 8}
@@ -100,6 +110,13 @@ class Sketcher:
     def styles(self) -> tuple[str, ...]:
         """The names of the styles that can be drawn in, the weights' own first; the first is the default."""
         return self.config.styles
+
+    @property
+    def papers(self) -> tuple[int, ...]:
+        """The grey level of each style's paper."""
+        if isinstance(self._generator, Generator):
+            return tuple(round((tone + 1) * WHITE / 2) for tone in self._generator.paper)
+        return (WHITE,) * len(self.styles)
 
     def sketch(
         self, photo: Image.Image, style: str | None = None, *, align: bool = True, size: int | None = None
