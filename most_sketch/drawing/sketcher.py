@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from most_sketch.checkpoints.find import DEFAULT_WEIGHTS, find_weights
+from most_sketch.checkpoints.find import DEFAULT_WEIGHTS, find_style, find_weights
 from most_sketch.checkpoints.hub import Hub
 from most_sketch.checkpoints.packaged import examples_folder
 from most_sketch.checkpoints.styles import read_styles_of, with_styles
@@ -83,15 +83,17 @@ class Sketcher:
     ) -> Sketcher:
         """From what `weights.load_weights` takes; `device` auto, cpu, cuda or mps; `precision` auto, fp32 or bf16.
 
-        `styles` are files of styles that were taught to these weights; they come after the weights' own. For one photo,
-        if it is known that so many will come, auto is fp32: to find out what is faster would take longer. Raises
-        `WeightsError`, and `InputError` for a device that is not there. `offline` makes no connection.
+        `styles` are files, or addresses on the Hub, of styles that were taught to these weights; they come after the
+        weights' own. For one photo, if it is known that so many will come, auto is fp32: to find out what is faster
+        would take longer. Raises `WeightsError`, and `InputError` for a device that is not there. `offline` makes no
+        connection.
         """
         where = resolve_device(device)
         if where.type == "cpu":
             keep_freed_memory()
-        path = find_weights(weights, Hub(offline=offline))
-        taught = read_styles_of(path, weights, map(Path, styles))
+        hub = Hub(offline=offline)
+        path = find_weights(weights, hub)
+        taught = read_styles_of(path, weights, [find_style(style, hub) for style in styles])
         generator = with_styles(load_weights(path), taught)
         alone = photos == 1 and precision == "auto"
         chosen = choose_precision("fp32" if alone else precision, where, "drawing")

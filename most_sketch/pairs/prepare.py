@@ -56,10 +56,10 @@ class Preparation:
     against, what can be told beforehand is to be learnt."""
     keep_paper: bool = False
     """Leave the drawings' paper as it is, grain, captions and all: benchmarks are scored against that."""
-    paper: int = WHITE
-    """The grey level of what is beyond a drawing's borders."""
     min_confidence: float = MIN_CONFIDENCE
     """Of faces, which are looked for where no points of them are given."""
+    paper: int = WHITE
+    """The grey level of what is beyond a drawing's borders."""
 
 
 @dataclass(frozen=True)
