@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from most_sketch.checkpoints.header import read_header
-from most_sketch.checkpoints.hub import HUB_FILE, Address, Hub
+from most_sketch.checkpoints.header import STYLE_SUFFIX, read_header
+from most_sketch.checkpoints.hub import HUB_FILE, STYLE_FILE, Address, Hub
 from most_sketch.checkpoints.manifest import Entry, check, read_manifest
 from most_sketch.checkpoints.packaged import weights_folder
 from most_sketch.checkpoints.trained import Trained
@@ -57,6 +57,27 @@ def find_weights(name_or_path: str | Path, hub: Hub | None = None) -> Path:
             f"{name}: no such weights file, nor weights of that name ({known}){did_you_mean(name, entries)}"
         )
     return hub.find(address)
+
+
+def names_style_file(text: str) -> bool:
+    """Is this where a style's file is, as `find_style` takes it, and not the name of a style of the weights?"""
+    return text.endswith(STYLE_SUFFIX) or "/" in text
+
+
+def find_style(path_or_address: str | Path, hub: Hub | None = None) -> Path:
+    """The file of a style that was taught: this one, or that at an address, `owner/repo[@revision][:file]`.
+
+    As `find_weights`: what was downloaded of an address before, else the Hub. Raises `WeightsError`.
+    """
+    path = Path(path_or_address)
+    try:
+        if path.exists():
+            return path
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be read ({error.strerror or error})") from error
+    address = Address.parse(str(path_or_address), STYLE_FILE)
+    # Whoever reads a file that is not there says so.
+    return path if address is None else (hub or Hub()).find(address)
 
 
 def find_entry(entry: Entry, hub: Hub) -> Path:

@@ -105,6 +105,12 @@ def read_header(path: Path) -> Header:
         return header
 
 
+def is_style(path: Path) -> bool:
+    """Does a file say that it is a style, whether or not it can be used? Raises like `open_safetensors`."""
+    with open_safetensors(path) as (_, contents):
+        return isinstance(contents.metadata, dict) and STYLE_KEY in contents.metadata
+
+
 def _parse(path: Path, file: IO[bytes]) -> Contents:
     status = os.fstat(file.fileno())
     if not stat.S_ISREG(status.st_mode):

@@ -18,6 +18,9 @@ from most_sketch.errors import WeightsError
 HUB_FILE = "weights.safetensors"
 """Name of the weights in a repository and in the folder of a training run."""
 
+STYLE_FILE = "style.safetensors"
+"""Name of a style that was taught, in a repository."""
+
 PATTERN = re.compile(
     r"(?P<repository>\w[\w.-]*/\w[\w.-]*)(@(?P<revision>\w[\w./-]*))?(:(?P<file>\w[\w./ +-]*))?", re.ASCII
 )
@@ -36,12 +39,12 @@ class Address:
     file: str = HUB_FILE
 
     @classmethod
-    def parse(cls, text: str) -> Address | None:
-        """The address that a text is, None if it is none."""
+    def parse(cls, text: str, file: str = HUB_FILE) -> Address | None:
+        """The address that a text is, None if it is none; `file` is what it means where it names none."""
         match = PATTERN.fullmatch(text)
         if match is None or ".." in text or (not match["file"] and text.endswith(FILE_SUFFIXES)):
             return None
-        return cls(match["repository"], match["revision"] or cls.revision, match["file"] or cls.file)
+        return cls(match["repository"], match["revision"] or cls.revision, match["file"] or file)
 
     def __str__(self) -> str:
         revision = "" if self.revision == "main" else f"@{self.revision}"

@@ -19,6 +19,7 @@ from most_sketch.config import from_dict, to_dict
 from most_sketch.errors import InputError, WeightsError
 from most_sketch.network.build import AnyGenerator, build_generator
 from most_sketch.network.config import STYLE_NAME, ModelConfig
+from most_sketch.network.generator import Generator
 from most_sketch.photo.images import write_bytes
 
 STYLE_FORMAT = 1
@@ -44,6 +45,8 @@ class StyleInfo:
     """How many it was taught from."""
     made: str = ""
     """How."""
+    paper: float = 1.0
+    """Tone of its paper, from black at -1 to white at 1."""
 
     def __post_init__(self) -> None:
         if self.format != STYLE_FORMAT:
@@ -56,6 +59,8 @@ class StyleInfo:
             raise ValueError(f"sha256 is 64 hexadecimal digits, not {self.sha256!r}")
         if self.pairs < 1:
             raise ValueError(f"pairs must be from 1, not {self.pairs}")
+        if not -1 <= self.paper <= 1:
+            raise ValueError(f"paper must be from -1 to 1, not {self.paper}")
 
 
 @dataclass(frozen=True)
@@ -149,6 +154,8 @@ def with_styles(generator: AnyGenerator, styles: Sequence[Style]) -> AnyGenerato
     with torch.device("meta"):
         extended = build_generator(config)
     extended.load_state_dict(state, assign=True)
+    if isinstance(generator, Generator) and isinstance(extended, Generator):
+        extended.paper = (*generator.paper, *(style.info.paper for style in styles))
     return extended.eval().requires_grad_(False)
 
 

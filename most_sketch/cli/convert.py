@@ -46,7 +46,8 @@ def convert_command(
         list[str] | None,
         typer.Option(
             metavar="STYLE|FILE",
-            help="A style of the weights, all, or a file of teach; may be repeated. (default: the weights' first)",
+            help="A style of the weights, all, or a file of teach or owner/repo; may be repeated. "
+            "(default: the weights' first)",
             rich_help_panel=DRAWING,
         ),
     ] = None,
@@ -133,11 +134,10 @@ def convert_command(
         if cluster:
             raise typer.BadParameter("--ray writes files; name a folder with -o")
 
-    from most_sketch.checkpoints.find import DEFAULT_WEIGHTS
-    from most_sketch.checkpoints.header import STYLE_SUFFIX
+    from most_sketch.checkpoints.find import DEFAULT_WEIGHTS, names_style_file
     from most_sketch.drawing.options import Network, Options
 
-    files = tuple(each for each in wanted if each.endswith(STYLE_SUFFIX))
+    files = tuple(filter(names_style_file, wanted))
     network = Network(weights or DEFAULT_WEIGHTS, device, precision, offline, files)
     options = partial(
         Options,

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from most_sketch.cli.help import OUTPUT
+from most_sketch.cli.help import DRAWING, OUTPUT
 from most_sketch.cli.options import Device, Offline, Weights
 from most_sketch.errors import MostSketchError
 from most_sketch.terminal import say
@@ -36,6 +36,14 @@ def demo_command(
     browser: Annotated[
         bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.", rich_help_panel=OUTPUT)
     ] = True,
+    style: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE",
+            help="A style of teach, too: a file or owner/repo; may be repeated.",
+            rich_help_panel=DRAWING,
+        ),
+    ] = None,
     weights: Weights = None,
     device: Device = "auto",
     offline: Offline = False,
@@ -59,7 +67,7 @@ def demo_command(
     # Pillow warns of strange tags and of sizes that we accept; errors say what matters.
     warnings.filterwarnings("ignore", module="PIL")
     name = weights or DEFAULT_WEIGHTS
-    sketcher = Sketcher.load(name, device, offline=offline)
+    sketcher = Sketcher.load(name, device, styles=style or (), offline=offline)
     entry = read_manifest().get(name)
     licence = entry.licence if entry else None
     # So that temporary files are removed when the process is told to end.

@@ -30,7 +30,11 @@ def styles_command(
     ] = None,
     style: Annotated[
         list[str] | None,
-        typer.Option(metavar="FILE", help="A style that teach wrote, too; may be repeated.", rich_help_panel=DRAWING),
+        typer.Option(
+            metavar="FILE",
+            help="A style of teach, too: a file or owner/repo; may be repeated.",
+            rich_help_panel=DRAWING,
+        ),
     ] = None,
     overwrite: Overwrite = False,
     weights: Weights = None,
@@ -38,7 +42,7 @@ def styles_command(
     device: Device = "auto",
 ) -> None:
     """The styles to choose from with convert --style; the first is the default."""
-    from most_sketch.checkpoints.find import DEFAULT_WEIGHTS, find_weights
+    from most_sketch.checkpoints.find import DEFAULT_WEIGHTS, find_style, find_weights
     from most_sketch.checkpoints.header import read_header
     from most_sketch.checkpoints.hub import Hub
     from most_sketch.checkpoints.manifest import read_manifest
@@ -55,23 +59,25 @@ def styles_command(
     name = weights or DEFAULT_WEIGHTS
     entry = read_manifest().get(name)
     described = dict(entry.styles) if entry else {}
-    path = find_weights(name, Hub(offline=offline))
+    hub = Hub(offline=offline)
+    path = find_weights(name, hub)
+    files = [find_style(each, hub) for each in style or ()]
     config = read_header(path).config
-    if style:
+    if files:
         from most_sketch.checkpoints.styles import read_styles_of, with_names
 
-        taught = [each.info for each in read_styles_of(path, name, map(Path, style))]
+        taught = [each.info for each in read_styles_of(path, name, files)]
         described |= {info.name: info.description for info in taught}
         config = with_names(config, [info.name for info in taught])
     width = max(map(len, config.styles))
     for each in config.styles:
         typer.echo(f"{each:{width}}  {described.get(each, '')}".rstrip())
     if output is not None:
-        _draw(photo, output, path, style or (), device)
+        _draw(photo, output, path, files, device)
         say(f"{output}: the photo in every style")
 
 
-def _draw(photo: Path | None, output: Path, weights: Path, styles: Sequence[str], device: str) -> None:
+def _draw(photo: Path | None, output: Path, weights: Path, styles: Sequence[Path], device: str) -> None:
     from most_sketch.checkpoints.packaged import examples_folder
     from most_sketch.drawing.sketcher import Sketcher
     from most_sketch.photo.images import encode_image, read_image, write_bytes

@@ -105,10 +105,15 @@ def average_command(
 
 @weights_app.command("pull", cls=Command, short_help="Download weights, to use them offline.")
 def pull_command(name: Name) -> None:
-    """Download weights, or a newer state of them, to use them offline; print where they are."""
+    """Download weights, or a newer state of them, to use them offline; print where they are.
+
+    A style that was taught is owner/repo:style.safetensors.
+    """
     from most_sketch.checkpoints.find import address_of, bundled_weights, find_weights
+    from most_sketch.checkpoints.header import is_style
     from most_sketch.checkpoints.hub import Address, Hub
     from most_sketch.checkpoints.manifest import check, read_manifest
+    from most_sketch.checkpoints.styles import read_style
     from most_sketch.checkpoints.weights import load_weights
 
     entry = read_manifest().get(name)
@@ -122,7 +127,10 @@ def pull_command(name: Name) -> None:
         if entry:
             check(path, entry)
     # What cannot be used should come out now, not when there is no network any more.
-    load_weights(path)
+    if is_style(path):
+        read_style(path)
+    else:
+        load_weights(path)
     typer.echo(path)
 
 
@@ -151,13 +159,17 @@ def verify_command(
         raise typer.Exit(1)
 
 
-@weights_app.command("push", cls=Command, short_help="Upload the weights of a finished run.")
+@weights_app.command("push", cls=Command, short_help="Upload the weights of a finished run, or a style.")
 def push_command(
     repository: Annotated[str, typer.Argument(metavar="OWNER/REPO", help="Repository on the Hub; made if need be.")],
     run_folder: Annotated[
-        Path,
+        Path | None,
         typer.Option("--run", metavar="DIR", help="Folder of the finished training run.", rich_help_panel=INPUT),
-    ],
+    ] = None,
+    style: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A style of teach, instead of a run.", rich_help_panel=INPUT),
+    ] = None,
     licence: Annotated[
         str,
         typer.Option(
@@ -178,21 +190,31 @@ def push_command(
         typer.Option(metavar="TAG", help="Tag the state that was pushed, as v1.0.0.", rich_help_panel=OUTPUT),
     ] = None,
 ) -> None:
-    """Upload the weights of a finished run with a model card made from its record and log."""
-    from most_sketch.checkpoints.hub import HUB_FILE, Address, Hub
+    """Upload the weights of a finished run with a model card made from its record and log; or a style with its card."""
+    from most_sketch.checkpoints.hub import HUB_FILE, STYLE_FILE, Address, Hub
+    from most_sketch.checkpoints.styles import read_style
     from most_sketch.checkpoints.weights import load_weights
-    from most_sketch.training.model_card import model_card
+    from most_sketch.training.model_card import model_card, style_card
     from most_sketch.training.runs import Run
 
+    if (run_folder is None) == (style is None):
+        raise typer.BadParameter("what is to be uploaded is named by --run or by --style, one of them")
     address = Address.parse(repository)
     if address is None or str(address) != repository or address != Address(address.repository):
         raise WeightsError(f"{repository}: not the name of a repository; expected owner/repo")
-    run = Run(run_folder)
-    card = model_card(run, repository, licence, about)
-    load_weights(run.weights_file)
+    files: dict[str, bytes | Path] = {}
+    if run_folder is not None:
+        run = Run(run_folder)
+        card = model_card(run, repository, licence, about)
+        load_weights(run.weights_file)
+        files[HUB_FILE] = run.weights_file
+    if style is not None:
+        card = style_card(read_style(style).info, repository, licence, about)
+        files[STYLE_FILE] = style
     _quiet_without_terminal()
-    files: dict[str, bytes | Path] = {HUB_FILE: run.weights_file, "README.md": card.encode()}
-    typer.echo(Hub().push(repository, files, "Weights and model card", private=private, tag=tag))
+    what = "Weights" if run_folder is not None else "Style"
+    files["README.md"] = card.encode()
+    typer.echo(Hub().push(repository, files, f"{what} and model card", private=private, tag=tag))
 
 
 def _where(entry: Entry) -> str:

@@ -34,6 +34,8 @@ class Drawing:
     """The place in `crops` of what is shown."""
     sketches: Mapping[int, list[Image.Image]]
     """Of each place in `crops` that is drawn, one sketch in each style."""
+    papers: tuple[int, ...]
+    """Of each style, as `Sketcher.papers` has them."""
 
     @property
     def whole(self) -> bool:
@@ -56,7 +58,8 @@ class Drawing:
         if layout == "photo":
             places = sorted(self.sketches)
             sketches = [self.sketches[place][style] for place in places]
-            return on_paper(self.photo_size, sketches, [self.crops[place].placement for place in places])
+            placements = [self.crops[place].placement for place in places]
+            return on_paper(self.photo_size, sketches, placements, self.papers[style])
         sketch = self.sketches[shown][style]
         return sketch if layout == "crop" else side_by_side(self.crops[shown].image, sketch)
 
@@ -81,7 +84,8 @@ def draw_photo(sketcher: Sketcher, path: Path, whole: bool = False) -> Drawing:
         raise type(error)(f"{path.name}: {str(error).removeprefix(f'{path}: ')}") from error
     areas = [crop.face.area if crop.face else 0.0 for crop in crops]
     largest = areas.index(max(areas))
-    return draw_faces(sketcher, Drawing(path.name, photo.size, crops, largest, {}), [largest])
+    drawing = Drawing(path.name, photo.size, crops, largest, {}, sketcher.papers)
+    return draw_faces(sketcher, drawing, [largest])
 
 
 def show_face(sketcher: Sketcher, drawing: Drawing, face: int) -> Drawing:

@@ -38,6 +38,8 @@ class _Prepared:
     photo_size: tuple[int, int]
     crops: list[Crop]
     styles: tuple[str, ...]
+    papers: tuple[int, ...]
+    """Of each style, as `Sketcher.papers` has them."""
     seconds: float
 
     @property
@@ -92,6 +94,7 @@ def _prepare(sketcher: Sketcher, options: Options, job: Job) -> _Prepared | Reco
         styles = missing_styles(job, options)
         if not styles:
             return skipped(job, options)
+        papers = tuple(sketcher.papers[sketcher.style_index(style)] for style in styles)
         photo = _read(job)
         if options.align:
             try:
@@ -102,7 +105,7 @@ def _prepare(sketcher: Sketcher, options: Options, job: Job) -> _Prepared | Reco
             crops = [sketcher.fit(photo, options.size)]
     except Exception as error:  # noqa: BLE001 - whatever is wrong with one photo must not stop the others
         return _failed(job, error, time.perf_counter() - start)
-    return _Prepared(job, photo.size, crops, styles, time.perf_counter() - start)
+    return _Prepared(job, photo.size, crops, styles, papers, time.perf_counter() - start)
 
 
 def _read(job: Job) -> Image.Image:
@@ -172,11 +175,11 @@ def _write_to_stdout(data: bytes) -> None:
 
 def _lay_out(photo: _Prepared, sketches: list[Image.Image], options: Options) -> Iterator[tuple[int, str, Image.Image]]:
     """The pictures to save, with the face's number and the style of each."""
-    for place, style in enumerate(photo.styles):
+    for place, (style, paper) in enumerate(zip(photo.styles, photo.papers, strict=True)):
         own = sketches[place * len(photo.crops) : (place + 1) * len(photo.crops)]
         if options.layout == "photo":
             placements = [crop.placement for crop in photo.crops]
-            yield 1, style, on_paper(photo.photo_size, own, placements)
+            yield 1, style, on_paper(photo.photo_size, own, placements, paper)
             continue
         for number, (crop, sketch) in enumerate(zip(photo.crops, own, strict=True), start=1):
             yield number, style, sketch if options.layout == "crop" else side_by_side(crop.image, sketch)

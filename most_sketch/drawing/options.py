@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from most_sketch.checkpoints.find import DEFAULT_WEIGHTS, find_weights
+from most_sketch.checkpoints.find import DEFAULT_WEIGHTS, find_style, find_weights
 from most_sketch.checkpoints.header import read_header
 from most_sketch.checkpoints.hub import Hub
 from most_sketch.network.config import ModelConfig
@@ -32,7 +32,7 @@ class Network:
     offline: bool = False
     """Make no connection."""
     styles: tuple[str, ...] = ()
-    """Files of styles that were taught to these weights."""
+    """Of styles that were taught to these weights: files, or addresses on the Hub."""
 
     def load(self, photos: int | None = None) -> Sketcher:
         """To draw so many photos, if that is known."""
@@ -43,17 +43,23 @@ class Network:
         )
 
     def found(self) -> Network:
-        """The same with the file of its weights, which was compared with its checksum. Raises `WeightsError`."""
-        return replace(self, weights=find_weights(self.weights, Hub(offline=self.offline)))
+        """The same with the files of its weights, which were compared with their checksum, and of its styles.
+
+        Raises `WeightsError`.
+        """
+        hub = Hub(offline=self.offline)
+        styles = tuple(str(find_style(style, hub)) for style in self.styles)
+        return replace(self, weights=find_weights(self.weights, hub), styles=styles)
 
     def config(self) -> ModelConfig:
         """Without the tensors. Raises `WeightsError`, and `InputError` for a style's name that is there twice."""
-        config = read_header(Path(self.found().weights)).config
-        if not self.styles:
+        found = self.found()
+        config = read_header(Path(found.weights)).config
+        if not found.styles:
             return config
         from most_sketch.checkpoints.styles import read_style_info, with_names
 
-        return with_names(config, [read_style_info(Path(path)).name for path in self.styles])
+        return with_names(config, [read_style_info(Path(path)).name for path in found.styles])
 
 
 @dataclass(frozen=True)

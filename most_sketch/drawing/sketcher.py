@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from most_sketch.checkpoints.find import DEFAULT_WEIGHTS, find_weights
+from most_sketch.checkpoints.find import DEFAULT_WEIGHTS, find_style, find_weights
 from most_sketch.checkpoints.hub import Hub
 from most_sketch.checkpoints.packaged import examples_folder
 from most_sketch.checkpoints.styles import read_styles_of, with_styles
@@ -21,9 +21,19 @@ from most_sketch.device import keep_freed_memory, resolve_device
 from most_sketch.errors import FaceError
 from most_sketch.network.build import AnyGenerator, draw, drawn_height
 from most_sketch.network.config import ModelConfig
+from most_sketch.network.generator import Generator
 from most_sketch.network.precision import Precision, choose_precision
 from most_sketch.photo.faces import MIN_CONFIDENCE, Face, FaceFinder
-from most_sketch.photo.frame import FRAME_HEIGHT, Placement, checked_size, place_face, place_whole, scale_of, to_frame
+from most_sketch.photo.frame import (
+    FRAME_HEIGHT,
+    WHITE,
+    Placement,
+    checked_size,
+    place_face,
+    place_whole,
+    scale_of,
+    to_frame,
+)
 from most_sketch.photo.images import flatten, read_image, to_image, to_tensor
 
 BATCH_SIZE = {"cpu": 1, "cuda": 32, "mps": 8}
@@ -73,15 +83,17 @@ class Sketcher:
     ) -> Sketcher:
         """From what `weights.load_weights` takes; `device` auto, cpu, cuda or mps; `precision` auto, fp32 or bf16.
 
-        `styles` are files of styles that were taught to these weights; they come after the weights' own. For one photo,
-        if it is known that so many will come, auto is fp32: to find out what is faster would take longer. Raises
-        `WeightsError`, and `InputError` for a device that is not there. `offline` makes no connection.
+        `styles` are files, or addresses on the Hub, of styles that were taught to these weights; they come after the
+        weights' own. For one photo, if it is known that so many will come, auto is fp32: to find out what is faster
+        would take longer. Raises `WeightsError`, and `InputError` for a device that is not there. `offline` makes no
+        connection.
         """
         where = resolve_device(device)
         if where.type == "cpu":
             keep_freed_memory()
-        path = find_weights(weights, Hub(offline=offline))
-        taught = read_styles_of(path, weights, map(Path, styles))
+        hub = Hub(offline=offline)
+        path = find_weights(weights, hub)
+        taught = read_styles_of(path, weights, [find_style(style, hub) for style in styles])
         generator = with_styles(load_weights(path), taught)
         alone = photos == 1 and precision == "auto"
         chosen = choose_precision("fp32" if alone else precision, where, "drawing")
@@ -100,6 +112,13 @@ class Sketcher:
     def styles(self) -> tuple[str, ...]:
         """The names of the styles that can be drawn in, the weights' own first; the first is the default."""
         return self.config.styles
+
+    @property
+    def papers(self) -> tuple[int, ...]:
+        """The grey level of each style's paper."""
+        if isinstance(self._generator, Generator):
+            return tuple(round((tone + 1) * WHITE / 2) for tone in self._generator.paper)
+        return (WHITE,) * len(self.styles)
 
     def sketch(
         self, photo: Image.Image, style: str | None = None, *, align: bool = True, size: int | None = None

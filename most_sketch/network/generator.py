@@ -103,18 +103,29 @@ class Generator(nn.Module):
         )
         self.matte = Matte(config.channels) if config.matting else None
         self.renderer = Renderer(config)
+        self.paper = (1.0,) * len(config.styles)
+        """Tone of each style's paper, in [-1, 1]: white, but of styles that were taught and have another."""
 
     def forward(self, photo: Tensor, style: Tensor) -> Tensor:
         """Draw. photo (B, 3, H, W) RGB in [-1, 1] of any size, style (B,) index -> (B, 1, H, W) in [-1, 1]."""
         height, width = photo.shape[-2:]
         features, stem = self.photo_encoder(pad_to_stride(photo, self.config.feature_stride))
         style_map = self.memory.read(features, style).to(features.dtype)
-        return crop_to(self.render(features, style_map, stem), height, width)
+        return crop_to(self.render(features, style_map, stem, self._paper_of(style)), height, width)
 
-    def render(self, features: Tensor, style_map: Tensor, stem: Tensor) -> Tensor:
-        """All that comes after the memory: what `Renderer` takes, without the matte -> sketch (B, 1, H, W)."""
+    def render(self, features: Tensor, style_map: Tensor, stem: Tensor, paper: Tensor | float = 1.0) -> Tensor:
+        """All that comes after the memory: what `Renderer` takes, without the matte -> sketch (B, 1, H, W).
+
+        `paper` is the tone in [-1, 1] of what is around the person: one, or (B, 1, 1, 1).
+        """
         if self.matte is None:
             sketch: Tensor = self.renderer(features, style_map, stem)
             return sketch
         matte = self.matte(features)
-        return clear_paper(matte, self.renderer(features, style_map, stem, matte))
+        return clear_paper(matte, self.renderer(features, style_map, stem, matte), paper)
+
+    def _paper_of(self, style: Tensor) -> Tensor | float:
+        """The tone of the paper of styles (B,), as `render` takes it."""
+        if self.matte is None or all(tone == 1 for tone in self.paper):
+            return 1.0
+        return torch.tensor(self.paper, device=style.device)[style].view(-1, 1, 1, 1)

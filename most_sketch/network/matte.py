@@ -41,4 +41,6 @@ def clear_paper(logits: Tensor, sketch: Tensor, paper: Tensor | float = 1.0) -> 
     """A sketch (B, 1, k h, k w) in [-1, 1] on paper that is wholly of its style's tone: white, or (B, 1, 1, 1) in
     [-1, 1]. Logits (B, 1, h, w)."""
     matte = F.interpolate(torch.sigmoid(logits), sketch.shape[-2:], mode="bilinear")
+    # In the sketch's type: a tone is no reason to compute more exactly.
+    paper = paper.to(sketch.dtype) if isinstance(paper, Tensor) else paper
     return paper - (paper - sketch) * ((matte - PAPER) / (DRAWN - PAPER)).clamp(0, 1)

@@ -14,7 +14,7 @@ from scipy import ndimage
 from scipy.interpolate import RBFInterpolator
 
 from most_sketch.pairs.landmarks import Points
-from most_sketch.photo.frame import FRAME_HEIGHT, FRAME_WIDTH, Point
+from most_sketch.photo.frame import FRAME_HEIGHT, FRAME_WIDTH, WHITE, Point
 
 MESH_STEP, MESH = 2, 100
 """Of more points than this every second is enough."""
@@ -67,14 +67,15 @@ def field_between(photo: Points, drawing: Points, outlines: tuple[Points, Points
     return field
 
 
-def bend(drawing: Image.Image, field: Field) -> Image.Image:
-    """Resample a drawing (mode L, any multiple of the frame) through a field; what comes from beyond is paper."""
+def bend(drawing: Image.Image, field: Field, paper: int = WHITE) -> Image.Image:
+    """Resample a drawing (mode L, any multiple of the frame) through a field; what comes from beyond is paper, of this
+    grey level."""
     scale = drawing.width / FRAME_WIDTH
     rows, columns = (np.arange(side) + 0.5 for side in (drawing.height, drawing.width))
     places = np.meshgrid(rows / scale / GRID, columns / scale / GRID, indexing="ij")
     x, y = (ndimage.map_coordinates(field[..., axis], places, order=1, mode="nearest") * scale - 0.5 for axis in (0, 1))
     grey = np.asarray(drawing, dtype=np.float32)
-    bent = ndimage.map_coordinates(grey, [y, x], order=3, cval=255.0, mode="constant")
+    bent = ndimage.map_coordinates(grey, [y, x], order=3, cval=paper, mode="constant")
     return Image.fromarray(bent.clip(0, 255).round().astype(np.uint8))
 
 

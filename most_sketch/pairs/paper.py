@@ -5,6 +5,7 @@ Drawings are pictures in mode L in which a face is at a known place.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,9 @@ DARKEST_PAPER = 160
 INK = 225
 """A blurred pixel below this, of 255 white, belongs to something drawn."""
 
+BORDER = 0.04
+"""How deep the border of a drawing is, as a part of its shorter side."""
+
 PEAK, PAPER_SHARE = 5, 0.12
 """Paper has at least so much of a scan's pixels within so many grey levels."""
 GRAIN = 3.0
@@ -30,6 +34,16 @@ EDGE_PLACE, EDGE_THICK, EDGE_DARK = 0.08, 0.015, 0.5
 along so much of the other side."""
 
 Mask = NDArray[np.bool_]
+
+
+def border_level(drawings: Iterable[Image.Image]) -> int:
+    """The grey level of the paper of drawings: the median along their borders, but the lower, where clothes are."""
+    pixels: list[NDArray[np.uint8]] = []
+    for drawing in drawings:
+        grey = np.asarray(drawing)
+        deep = max(1, round(BORDER * min(grey.shape)))
+        pixels += [grey[:deep].ravel(), grey[:, :deep].ravel(), grey[:, -deep:].ravel()]
+    return int(np.median(np.concatenate(pixels)))
 
 
 def whiten(drawing: Image.Image) -> Image.Image:

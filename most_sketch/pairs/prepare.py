@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from most_sketch.pairs.pairs import Pair, read_pictures
 from most_sketch.pairs.paper import clear_paper, erase_edges, outline_of, person_in, whiten
 from most_sketch.photo.faces import MIN_CONFIDENCE, FaceFinder
 from most_sketch.photo.frame import (
+    WHITE,
     Placement,
     apply,
     extend_with_nothing,
@@ -56,6 +58,8 @@ class Preparation:
     """Leave the drawings' paper as it is, grain, captions and all: benchmarks are scored against that."""
     min_confidence: float = MIN_CONFIDENCE
     """Of faces, which are looked for where no points of them are given."""
+    paper: int = WHITE
+    """The grey level of what is beyond a drawing's borders."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +126,7 @@ def in_the_frame(
     Raises `FaceError` or `InputError` that names the pair.
     """
     photo, sketch = read_pictures(pair)
+    extend_paper = partial(extend_with_paper, level=how.paper)
     mask = None if pair.mask is None else read_image(pair.mask).convert("L")
     placed = place(pair, photo, sketch, finder, how)
     framed = to_frame(photo, placed.photo, scale=how.scale)
@@ -131,13 +136,13 @@ def in_the_frame(
         framed_mask = to_frame(alone, placed.photo, extend_with_nothing, how.scale)
     if placed.together:
         sketch = sketch if how.keep_paper else whiten(sketch)
-        return framed, to_frame(sketch, placed.sketch, extend_with_paper, how.scale), framed_mask
+        return framed, to_frame(sketch, placed.sketch, extend_paper, how.scale), framed_mask
     pixel = 1 / scale_of(placed.sketch)
     white = erase_edges(whiten(sketch))
     person = person_in(white, _face_in(placed.sketch), pixel)
     sketch = sketch if how.keep_paper else clear_paper(white, person, pixel)
     if not how.fit:
-        return framed, to_frame(sketch, placed.sketch, extend_with_paper, how.scale), framed_mask
+        return framed, to_frame(sketch, placed.sketch, extend_paper, how.scale), framed_mask
     ours, theirs = placed.photo_points + habit, placed.sketch_points
     outlines = None
     if mask is not None:
@@ -146,8 +151,8 @@ def in_the_frame(
             to_frame(mask, placed.photo), to_frame(drawn, placed.sketch, extend_with_nothing), FACE
         )
     # At twice the size, then halved: what was resampled twice stays sharp.
-    twice = to_frame(sketch, placed.sketch, extend_with_paper, 2 * how.scale)
-    return framed, bend(twice, field_between(ours, theirs, outlines)).reduce(2), framed_mask
+    twice = to_frame(sketch, placed.sketch, extend_paper, 2 * how.scale)
+    return framed, bend(twice, field_between(ours, theirs, outlines), how.paper).reduce(2), framed_mask
 
 
 def place(pair: Pair, photo: Image.Image, sketch: Image.Image, finder: FaceFinder, how: Preparation) -> Placed:

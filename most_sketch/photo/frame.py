@@ -30,6 +30,9 @@ MTCNN finds the eyes of CUFS photos, which all are, up to 4.1 pixels off (every 
 SOFT_EDGE = 16
 """Frame pixels over which a sketch that is put back fades into the paper."""
 
+WHITE = 255
+"""The grey level of paper, unless a style has another."""
+
 FADE = 20
 """Pixels beyond a photo's border, at twice the frame's size, at which it is all blur."""
 
@@ -99,9 +102,11 @@ def extend(image: Image.Image, left: int, top: int, right: int, bottom: int) -> 
     return Image.composite(soft, repeated, Image.fromarray((beyond * 255).round().astype(np.uint8)))
 
 
-def extend_with_paper(image: Image.Image, left: int, top: int, right: int, bottom: int) -> Image.Image:
-    """Continue a drawing beyond its borders, by so many pixels a side, as white paper."""
-    return ImageOps.expand(image, (left, top, right, bottom), "white")
+def extend_with_paper(
+    image: Image.Image, left: int, top: int, right: int, bottom: int, level: int = WHITE
+) -> Image.Image:
+    """Continue a grey drawing beyond its borders, by so many pixels a side, as paper of this grey level."""
+    return ImageOps.expand(image, (left, top, right, bottom), level)
 
 
 def extend_with_nothing(image: Image.Image, left: int, top: int, right: int, bottom: int) -> Image.Image:
@@ -150,9 +155,11 @@ def put_back(sketch: Image.Image, placement: Placement, paper: Image.Image) -> N
     paper.paste(_warp(sketch, back, size), box[:2], _warp(_soft_mask(sketch.size), back, size))
 
 
-def on_paper(size: tuple[int, int], sketches: Sequence[Image.Image], placements: Sequence[Placement]) -> Image.Image:
-    """Grey sketches where their faces are in a photo of this (width, height), on white. Mode L."""
-    paper = Image.new("L", size, 255)
+def on_paper(
+    size: tuple[int, int], sketches: Sequence[Image.Image], placements: Sequence[Placement], level: int = WHITE
+) -> Image.Image:
+    """Grey sketches where their faces are in a photo of this (width, height), on paper of this grey level. Mode L."""
+    paper = Image.new("L", size, level)
     for sketch, placement in zip(sketches, placements, strict=True):
         put_back(sketch, placement, paper)
     return paper

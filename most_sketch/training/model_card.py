@@ -1,4 +1,4 @@
-"""The model card of a finished training run: a README for its weights, from the run's own record and log."""
+"""The model card of a finished training run, from its own record and log, and of a style that was taught."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from most_sketch.checkpoints.find import DEFAULT_WEIGHTS
+from most_sketch.checkpoints.styles import StyleInfo
 from most_sketch.config import to_dict
 from most_sketch.errors import WeightsError
 from most_sketch.training.loop import LOG_EVERY
@@ -58,6 +60,38 @@ most-sketch convert photo.jpg --weights {repository}
 Ji, Sun, Qi, Li, Sun: *MOST-Net: A Memory Oriented Style Transfer Network for Face Sketch Synthesis*, 2022,
 [arXiv:2202.03596](https://arxiv.org/abs/2202.03596).
 """
+STYLE_TEMPLATE = """\
+---
+license: {licence}
+library_name: most-sketch
+pipeline_tag: image-to-image
+tags:
+- face-sketch-synthesis
+- style-transfer
+- most-net
+---
+
+# {repository}
+
+A style of hand-drawn face sketches, {name}{description}, for the weights `{weights}` of most-sketch.
+
+```sh
+most-sketch convert photo.jpg{with_weights} --style {repository}
+```
+
+## Teaching
+
+The style was taught to weights with the SHA-256 checksum `{sha256}`, of which alone it is of use, by `most-sketch
+teach` from {pairs} ({made}). {about}
+
+## Licence
+
+{note}
+"""
+STYLE_NOTE = (
+    "The style was taken from drawings, and what their artist and the people in the photos allow is all that it may be "
+    "used for. Photos of people are their own: ask before you draw them."
+)
 NETWORKS = {"most-net": "MOST-Net", "pix2pix": "Pix2Pix, a baseline", "cyclegan": "CycleGAN, a baseline"}
 
 
@@ -94,6 +128,23 @@ def model_card(run: Run, repository: str, licence: str = "other", about: str = "
         settings=_settings(record),
         figures=_figures(log),
         note=LICENCE_NOTE,
+    )
+
+
+def style_card(style: StyleInfo, repository: str, licence: str = "other", about: str = "") -> str:
+    """The card of a style that was taught, as `model_card`."""
+    return STYLE_TEMPLATE.format(
+        licence=json.dumps(licence),
+        repository=repository,
+        name=style.name,
+        description=f" ({style.description})" if style.description else "",
+        weights=style.weights,
+        with_weights="" if style.weights == DEFAULT_WEIGHTS else f" --weights {style.weights}",
+        sha256=style.sha256,
+        pairs="one pair" if style.pairs == 1 else f"{style.pairs} pairs",
+        made=style.made,
+        about=about,
+        note=STYLE_NOTE,
     )
 
 

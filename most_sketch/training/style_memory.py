@@ -14,6 +14,7 @@ from torch import Tensor
 from most_sketch.errors import InputError
 from most_sketch.network.encoder import Encoder
 from most_sketch.network.generator import Generator, pad_to_stride
+from most_sketch.network.matte import PAPER
 from most_sketch.network.memory import Memory, similarity, to_slots
 from most_sketch.training import losses
 from most_sketch.training.perceptual import PerceptualBackbone
@@ -27,6 +28,8 @@ DECAY = 0.9
 """Alpha of Eq. 6. Departure: training's .99 is for thousands of batches, here there are some dozen."""
 CROP = 256
 """Side in pixels of what a step of tuning sees; training's."""
+NEARLY_WHITE = 0.8
+"""The tone in [-1, 1] from which paper counts as white: scans of white paper are no whiter."""
 RATE = 0.02
 """Learning rate of the values, in standard deviations of the values that tuning begins with."""
 MEASURED = 4
@@ -72,11 +75,29 @@ def see(generator: Generator, sketch_encoder: Encoder, photo: Tensor, sketch: Te
     return SeenPair(*(part.half().cpu() for part in (features, stem, sketch_features, target)))
 
 
-def draw_seen(generator: Generator, memory: Memory, pair: SeenPair) -> Tensor:
-    """Draw a pair's photo with a memory of one style, as (1, 1, H, W) in [-1, 1]."""
+def draw_seen(generator: Generator, memory: Memory, pair: SeenPair, paper: float = 1.0) -> Tensor:
+    """Draw a pair's photo with a memory of one style, on paper of its tone, as (1, 1, H, W) in [-1, 1]."""
     features, stem = (part.float().to(memory.keys.device) for part in (pair.features, pair.stem))
     style = torch.zeros(1, dtype=torch.long, device=features.device)
-    return generator.render(features, memory.read(features, style), stem)
+    return generator.render(features, memory.read(features, style), stem, paper)
+
+
+@torch.no_grad()
+def paper_of(generator: Generator, pairs: Sequence[SeenPair]) -> float:
+    """The tone in [-1, 1] of the paper of drawings: the median where the network sees no person in the photos.
+
+    White where that is as good as white, and by a network that tells no person from the background.
+    """
+    if generator.matte is None:
+        return 1.0
+    bare, device = [], next(generator.parameters()).device
+    for pair in pairs:
+        logits = generator.matte(pair.features.float().to(device))
+        matte = F.interpolate(torch.sigmoid(logits).cpu(), pair.target.shape[-2:], mode="bilinear")
+        bare.append(pair.target[matte < PAPER].float())
+    tones = torch.cat(bare)
+    tone = tones.median().item() if len(tones) else 1.0
+    return tone if tone < NEARLY_WHITE else 1.0
 
 
 def difference(sketch: Tensor, target: Tensor) -> Tensor:
@@ -102,9 +123,9 @@ def _strokes(sketch: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def judge(generator: Generator, memory: Memory, pairs: Sequence[SeenPair]) -> float:
-    """The mean `difference` of the drawings of pairs with a memory and their sketches."""
-    each = (difference(draw_seen(generator, memory, pair).cpu(), pair.target.float()).item() for pair in pairs)
+def judge(generator: Generator, memory: Memory, pairs: Sequence[SeenPair], paper: float = 1.0) -> float:
+    """The mean `difference` of the drawings of pairs with a memory, on paper of its tone, and their sketches."""
+    each = (difference(draw_seen(generator, memory, pair, paper).cpu(), pair.target.float()).item() for pair in pairs)
     return sum(each) / len(pairs)
 
 
@@ -167,10 +188,11 @@ def tune(
     chance: torch.Generator,
     backbone: PerceptualBackbone | None,
     report: Callable[[int, int], None],
+    paper: float = 1.0,
 ) -> int:
     """Learn the values of a memory by gradients, in at most so many steps and about so many seconds; returns steps.
 
-    All else stands still. `report` is called with steps done and steps in all.
+    All else stands still, the paper's tone too. `report` is called with steps done and steps in all.
     """
     if seconds <= 0:
         return 0
@@ -183,7 +205,7 @@ def tune(
             group["lr"] = rate * (1 + math.cos(math.pi * done / steps)) / 2
         pair = pairs[int(torch.randint(len(pairs), (), generator=chance))].piece(CROP, chance)
         target = pair.target.float().to(memory.keys.device)
-        loss = _loss(draw_seen(generator, memory, pair), target, backbone)
+        loss = _loss(draw_seen(generator, memory, pair, paper), target, backbone)
         optimiser.zero_grad()
         torch.autograd.backward(loss)
         optimiser.step()

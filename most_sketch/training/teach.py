@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -25,15 +26,16 @@ from most_sketch.network.encoder import Encoder
 from most_sketch.network.generator import Generator
 from most_sketch.network.memory import Memory
 from most_sketch.pairs.pairs import Pair, find_pairs, load_pair, read_pictures
+from most_sketch.pairs.paper import DARKEST_PAPER, border_level
 from most_sketch.pairs.prepare import Preparation, prepare
 from most_sketch.photo.faces import FaceFinder
-from most_sketch.photo.frame import FRAME_HEIGHT, scaled_size
+from most_sketch.photo.frame import FRAME_HEIGHT, WHITE, scaled_size
 from most_sketch.photo.images import to_image
 from most_sketch.training.augmentation import augment
 from most_sketch.training.config import TrainConfig
 from most_sketch.training.perceptual import PerceptualBackbone, load_backbone
 from most_sketch.training.sheets import captioned, contact_sheet
-from most_sketch.training.style_memory import judge, memory_of, see, tune, write, write_together
+from most_sketch.training.style_memory import judge, memory_of, paper_of, see, tune, write, write_together
 
 MAX_PAIRS = 100
 """More are for `train`."""
@@ -60,7 +62,7 @@ class Teaching:
     steps: int = 600
     """Of tuning, at most."""
     keep_paper: bool = False
-    """Leave the drawings' paper as it is when pairs are brought into the frame."""
+    """Leave the drawings' paper as it is when pairs are brought into the frame; so is dark paper always."""
     perceptual: str = "none"
     """The backbone of style and content loss, as `perceptual.load_backbone` takes it."""
     device: str = "auto"
@@ -150,10 +152,11 @@ def _read(
         (framed if sizes == {scaled_size(scale)} else others).append(pair)
     pictures = [load_pair(pair) for pair in framed]
     if others:
+        level = border_level(read_pictures(pair)[1] for pair in others)
+        dark = level < DARKEST_PAPER
+        keeping = Preparation(scale, fit=True, keep_paper=how.keep_paper or dark, paper=level if dark else WHITE)
         with TemporaryDirectory() as folder:
-            prepared = prepare(
-                others, Path(folder), FaceFinder(device), Preparation(scale, fit=True, keep_paper=how.keep_paper)
-            )
+            prepared = prepare(others, Path(folder), FaceFinder(device), keeping)
             for done, result in enumerate(prepared, start=1):
                 report("bringing pairs into the frame", done, len(others))
                 problems += [result.problem] if result.problem else []
@@ -180,6 +183,7 @@ def _learn(
     for photo, sketch in pictures:
         plain.append(see(generator, sketch_encoder, photo, sketch))
         report("looking at the pairs", len(plain), len(pictures))
+    paper = paper_of(generator, plain)
     seen, judging_pairs = [plain[place] for place in teaching], [plain[place] for place in judges]
     shown = seen[:COMPARED]
     for place in (min(VIEWS, MOST_VIEWS // len(teaching)) - 1) * teaching:
@@ -189,7 +193,7 @@ def _learn(
 
     unlike = []
     for place in range(len(generator.config.styles)):
-        unlike.append(judge(generator, memory_of(generator, place), shown))
+        unlike.append(judge(generator, memory_of(generator, place), shown, paper))
         report("looking for the nearest style", place + 1, len(generator.config.styles))
     nearest = unlike.index(min(unlike))
 
@@ -200,19 +204,18 @@ def _learn(
     judging = time.monotonic()
     differences = {}
     for name, memory in candidates.items():
-        differences[name] = judge(generator, memory, judging_pairs)
+        differences[name] = judge(generator, memory, judging_pairs, paper)
         report("writing the memory", len(differences), len(candidates))
     best = min(differences, key=lambda name: differences[name])
 
     # The last comparison and the sheet still come, and take about as long as that of the three did.
     left = 60 * how.minutes - (time.monotonic() - start) - (time.monotonic() - judging)
     tuned = deepcopy(candidates[best])
-    steps = tune(
-        generator, tuned, seen, how.steps, left, chance, backbone, lambda *done: report("tuning its values", *done)
-    )
+    told = partial(report, "tuning its values")
+    steps = tune(generator, tuned, seen, how.steps, left, chance, backbone, told, paper)
     if steps:
         candidates["tuned"] = tuned
-        differences["tuned"] = judge(generator, tuned, judging_pairs)
+        differences["tuned"] = judge(generator, tuned, judging_pairs, paper)
     kept = min(differences, key=lambda name: differences[name])
 
     names = generator.config.styles
@@ -220,7 +223,9 @@ def _learn(
     if kept == "nearest":
         made = f"{names[nearest]} as it is, for nothing that was written or tuned came nearer"
     memory = candidates[kept]
-    style = Style(replace(info, made=made), *(part[0].half().float() for part in (memory.keys, memory.values)))
+    style = Style(
+        replace(info, made=made, paper=paper), *(part[0].half().float() for part in (memory.keys, memory.values))
+    )
     sheet = _sheet(generator, style, nearest, [pictures[place] for place in judges[:COMPARED]])
     return Taught(style, names[nearest], differences, kept, len(held_out), (), sheet)
 

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from conftest import Command
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from most_sketch.checkpoints.header import CONFIG_KEY, STYLE_KEY
@@ -26,6 +28,7 @@ from most_sketch.checkpoints.styles import (
 )
 from most_sketch.checkpoints.weights import load_weights, save_weights
 from most_sketch.config import to_dict
+from most_sketch.drawing.sketcher import Sketcher
 from most_sketch.errors import InputError, WeightsError
 from most_sketch.network.config import ModelConfig
 from most_sketch.network.pix2pix import UNet256
@@ -71,6 +74,20 @@ def test_weights_draw_in_it_beside_their_own_styles(tiny_weights: Path, style: S
     assert torch.equal(drawn, before(photo, torch.tensor([1])))
 
 
+def test_its_paper_is_around_what_is_drawn(
+    tiny_weights: Path, style: Style, tmp_path: Path, portrait_file: Path, convert: Command
+) -> None:
+    dark = replace(style, info=replace(style.info, paper=-0.7))
+    save_style(tmp_path / "dark.safetensors", dark)
+    assert read_style(tmp_path / "dark.safetensors").info.paper == -0.7
+    sketcher = Sketcher.load(tiny_weights, "cpu", "fp32", styles=[tmp_path / "dark.safetensors"])
+    assert sketcher.papers == (255, 255, 38)
+    both = ("--style", "ink", "--style", tmp_path / "dark.safetensors")
+    assert convert(portrait_file, "--layout", "photo", *both, "-o", tmp_path / "out").code == 0
+    corners = {path.name.split(".")[1]: Image.open(path).getpixel((0, 0)) for path in (tmp_path / "out").iterdir()}
+    assert corners == {"ink": 255, "chalk": 38}
+
+
 def test_other_weights_are_named(file: Path, tiny_weights: Path, tmp_path: Path) -> None:
     assert read_styles_of(tiny_weights, "tiny", [file])[0].info.name == "chalk"
     save_weights(tmp_path / "other.safetensors", load_weights(tiny_weights), torch.float16)
@@ -105,6 +122,10 @@ def test_names_and_shapes_that_do_not_fit_are_refused(tiny_weights: Path, style:
         {"sha256": "G" * 64},
         {"pairs": 0},
         {"pairs": True},
+        {"paper": 1.01},
+        {"paper": -1e300},
+        {"paper": "white"},
+        {"paper": True},
         {"unheard_of": 1},
     ],
     ids=lambda change: str(change)[:30],

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import Command
+from conftest import EXAMPLES, Command
 from hub_server import OWNER_TOKEN, HubServer
 
 from most_sketch.checkpoints.find import bundled_weights, find_weights, trained_on
-from most_sketch.checkpoints.manifest import update
+from most_sketch.checkpoints.manifest import checksum, update
+from most_sketch.checkpoints.styles import Style, StyleInfo, save_style
 from most_sketch.checkpoints.trained import Trained
 from most_sketch.checkpoints.weights import load_weights, save_weights
 from most_sketch.errors import WeightsError
@@ -190,6 +191,75 @@ def test_nothing_is_published_that_is_not_finished_or_sound(
     (folder / "weights.safetensors").write_bytes(b"")
     assert "not a safetensors file" in command("weights", "push", REPOSITORY, "--run", folder).err
     assert server.repositories == {}
+
+
+@pytest.fixture
+def chalk(tmp_path: Path, tiny_weights: Path) -> Path:
+    """A style of the tiny weights."""
+    info = StyleInfo(name="chalk", description="white on black", weights="tiny", sha256=checksum(tiny_weights), pairs=9)
+    save_style(tmp_path / "mine.safetensors", Style(info, *torch.randn(2, 8, 8)))
+    return tmp_path / "mine.safetensors"
+
+
+def test_a_style_is_published_and_drawn_in_from_there(
+    server: HubServer,
+    chalk: Path,
+    tiny_weights: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: Command,
+    convert: Command,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", OWNER_TOKEN)
+    answer = command("weights", "push", REPOSITORY, "--style", chalk, "--licence", "mit", "--tag", "v1")
+    assert (answer.code, answer.err) == (0, "")
+    _, files = server.repositories[REPOSITORY].revisions["v1"]
+    assert files["style.safetensors"] == chalk.read_bytes()
+    for text in ("chalk (white on black)", "`tiny`", "9 pairs", f"--weights tiny --style {REPOSITORY}"):
+        assert text in files["README.md"].decode()
+
+    drawings = []
+    for number, style in enumerate((chalk, REPOSITORY, f"{REPOSITORY}@v1", f"{REPOSITORY}:style.safetensors")):
+        output = tmp_path / f"{number}.png"
+        answer = convert(EXAMPLES / "astronaut.jpg", "--style", style, "-o", output)
+        assert answer.code == 0, answer.err
+        drawings.append(output.read_bytes())
+    assert len(set(drawings)) == 1
+    asked = len(server.requests)
+    options = ("--weights", tiny_weights, "--style", REPOSITORY, "--offline")
+    assert command("styles", *options).out.decode().splitlines()[-1] == "chalk   white on black"
+    assert len(server.requests) == asked
+    pulled = command("weights", "pull", f"{REPOSITORY}:style.safetensors")
+    assert Path(pulled.out.decode().strip()).read_bytes() == chalk.read_bytes()
+
+
+def test_styles_from_the_hub_are_judged_as_files_are(
+    server: HubServer, chalk: Path, weights: bytes, command: Command, convert: Command
+) -> None:
+    hostile = chalk.read_bytes().replace(b'pairs\\": 9', b'pairs\\": 0')
+    assert hostile != chalk.read_bytes()
+    server.add("anna/hostile", {"style.safetensors": hostile})
+    server.add("anna/weights", {"style.safetensors": weights})
+    server.add("anna/none", {"weights.safetensors": weights})
+    draw = (EXAMPLES / "astronaut.jpg", "-o", "-")
+    for style, message in (
+        ("anna/hostile", "most_sketch_style in its metadata cannot be used"),
+        ("anna/weights", "not a style of most-sketch"),
+        ("anna/none", "the repository has no such file"),
+        ("anna/nowhere", "no such repository on the Hub"),
+        ("anna/none@../..", "cannot be read"),
+    ):
+        answer = convert(*draw, "--style", style)
+        assert (answer.code, answer.out, answer.err.count("\n")) == (1, b"", 1), answer.err
+        assert message in answer.err
+    offline = convert(*draw, "--offline", "--style", "anna/chalk")
+    assert "weights pull anna/chalk:style.safetensors" in offline.err
+    assert command("weights", "pull", "anna/hostile:style.safetensors").code == 1
+    for options in ((), ("--run", "runs/mine", "--style", chalk)):
+        assert command("weights", "push", "anna/chalk", *options).code == 2
+    broken = command("weights", "push", "anna/chalk", "--style", EXAMPLES / "astronaut.jpg")
+    assert (broken.code, broken.err.count("\n")) == (1, 1)
+    assert "anna/chalk" not in server.repositories
 
 
 def test_the_mean_replaces_nothing_unless_that_is_said(command: Command, weights: bytes, tmp_path: Path) -> None:

@@ -21,10 +21,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from conftest import EXAMPLES, STYLES, Command
 from PIL import Image
 
-from most_sketch.checkpoints.manifest import read_manifest
+from most_sketch.checkpoints.manifest import checksum, read_manifest
+from most_sketch.checkpoints.styles import Style, StyleInfo, save_style
 from most_sketch.demo import contents, markup
 from most_sketch.demo import drawing as demo
 from most_sketch.demo.contents import MAX_UPLOAD_MB, VIEWS
@@ -265,6 +267,21 @@ def test_every_view_has_words_for_who_cannot_see_it(group: Drawing) -> None:
     assert re.findall(r'alt="([^"]*)"', contents.face_choices(group, 0)) == ["face 1", "face 2"]
 
 
+def test_a_style_that_was_taught_is_on_the_page_and_on_its_own_paper(
+    tiny_weights: Path, connect: Connect, portrait_file: Path, tmp_path: Path
+) -> None:
+    torch.manual_seed(1)
+    info = StyleInfo(name="chalk", sha256=checksum(tiny_weights), paper=-1.0)
+    save_style(tmp_path / "mine.safetensors", Style(info, *torch.randn(2, 8, 8)))
+    taught = Sketcher.load(tiny_weights, "cpu", "fp32", styles=[tmp_path / "mine.safetensors"])
+    with serving(taught) as address:
+        shown = draw(connect(address), portrait_file, "In the photo")
+    assert re.findall(r'alt="(\w+)"', shown["styles"]) == [*STYLES, "chalk"]
+    with zipfile.ZipFile(shown["archive"]["value"]) as archive:
+        corners = [Image.open(archive.open(name)).getpixel((0, 0)) for name in archive.namelist()]
+    assert corners == [255, 255, 0]
+
+
 def test_names_cannot_break_the_page() -> None:
     said = markup.message("<script>alert(1)</script>.jpg: empty file", "error")
     assert "<script>" not in said
@@ -309,6 +326,12 @@ def test_without_gradio_the_command_says_how_to_get_it(command: Command, monkeyp
     answer = command("demo", "--no-browser")
     assert answer.code == 1
     assert "pip install 'most-sketch[demo]'" in answer.err
+
+
+def test_a_style_that_cannot_be_used_is_said_before_the_page_opens(command: Command, tiny_weights: Path) -> None:
+    answer = command("demo", "--no-browser", "--weights", tiny_weights, "--style", tiny_weights)
+    assert (answer.code, answer.err.count("\n")) == (1, 1)
+    assert "not a style of most-sketch" in answer.err
 
 
 def test_the_command_serves_until_it_is_told_to_end(tiny_weights: Path, tmp_path: Path) -> None:

@@ -104,6 +104,29 @@ def test_paper_is_white_where_nobody_is_and_the_person_stays() -> None:
     drawn = clear_paper(logits, torch.full((1, 1, 32, 32), -0.2))
     assert (drawn[..., :8] == 1).all()
     assert torch.allclose(drawn[..., 20:], torch.tensor(-0.2))
+    toned = clear_paper(
+        logits.expand(2, -1, -1, -1), drawn.expand(2, -1, -1, -1), torch.tensor([1, -0.5])[:, None, None, None]
+    )
+    assert (toned[0, ..., :8] == 1).all()
+    assert (toned[1, ..., :8] == -0.5).all()
+    assert torch.allclose(toned[..., 20:], torch.tensor(-0.2))
+
+
+def test_each_style_has_its_paper_and_white_is_as_it_was() -> None:
+    torch.manual_seed(0)
+    generator = Generator(replace(TINY, styles=("ink", "chalk"), matting=True)).eval()
+    assert generator.matte is not None
+    photo, style = torch.rand(2, 3, 48, 40), torch.tensor([1, 0])
+    torch.nn.init.constant_(generator.matte.output.get_parameter("bias"), -3.0)
+    white = generator(photo, style)
+    generator.paper = (1.0, -1.0)
+    toned = generator(photo, style)
+    assert torch.equal(toned[1], white[1])
+    # So sure is it of the person that a little is drawn.
+    assert toned[0].max() < 0
+    assert white[0].min() > 0
+    with torch.autocast("cpu", torch.bfloat16):
+        assert generator(photo, style).dtype == torch.bfloat16
 
 
 def test_a_network_draws_at_the_size_that_it_knows() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from most_sketch.pairs.paper import clear_paper, erase_edges, outline_of, person_in, whiten
+from most_sketch.pairs.paper import border_level, clear_paper, erase_edges, outline_of, person_in, whiten
 
 SIZE = (400, 500)
 FACE = (200.0, 270.0)
@@ -88,3 +88,11 @@ def test_the_outline_is_that_of_the_strokes(scan: Image.Image) -> None:
     across = np.flatnonzero(outline[270])
     assert across[0] == pytest.approx(100, abs=4)
     assert across[-1] == pytest.approx(300, abs=4)
+
+
+def test_paper_is_seen_at_the_borders_but_the_lower() -> None:
+    drawing = Image.new("L", (100, 120), 30)
+    drawing.paste(240, (20, 30, 80, 120))
+    drawing.paste(240, (0, 80, 100, 120))
+    assert border_level([drawing]) == 30
+    assert border_level([drawing, Image.new("L", (300, 300), 250)]) == 250

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from conftest import Command
-from drawn_pairs import write_pairs
-from PIL import Image
+from drawn_pairs import draw_pair, write_pairs
+from PIL import Image, ImageOps
 from tiny_runs import TINY
 
 from most_sketch import InputError, Sketcher, teach
@@ -19,8 +20,10 @@ from most_sketch.checkpoints.styles import read_style, save_style
 from most_sketch.checkpoints.weights import save_weights
 from most_sketch.drawing.options import Network
 from most_sketch.network.encoder import Encoder
-from most_sketch.network.generator import Generator
+from most_sketch.network.generator import Generator, pad_to_stride
 from most_sketch.photo.frame import FRAME_SIZE
+from most_sketch.photo.images import to_tensor
+from most_sketch.training import losses
 from most_sketch.training.teach import MAX_PAIRS, Teaching
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -138,6 +141,68 @@ def test_what_cannot_be_taught_is_one_clear_error(
         teach(folder, "mine", weights, how=QUICK)
     with pytest.raises(InputError, match=f"{MAX_PAIRS + 1} pairs; a style is taught from at most {MAX_PAIRS}"):
         teach(pairs(MAX_PAIRS + 1), "mine", weights, how=QUICK)
+
+
+@pytest.fixture(scope="module")
+def matting_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As `weights`, but of a network that has learnt which of the drawn photos is face and which is wall."""
+    torch.manual_seed(0)
+    config = replace(TINY, matting=True)
+    generator = Generator(config)
+    assert generator.matte is not None
+    photos = torch.stack([to_tensor(draw_pair(seed, FRAME_SIZE)[0]) for seed in range(20, 26)])
+    with torch.no_grad():
+        features, _ = generator.photo_encoder(pad_to_stride(photos, config.feature_stride))
+    person = pad_to_stride((photos.mean(dim=1, keepdim=True) < 0.98).float(), config.feature_stride)
+    optimiser = torch.optim.Adam(generator.matte.parameters(), 0.02)
+    for _ in range(150):
+        optimiser.zero_grad()
+        losses.matte(generator.matte(features), person).backward()
+        optimiser.step()
+    path = tmp_path_factory.mktemp("weights") / "matting.safetensors"
+    save_weights(path, generator, sketch_encoder=Encoder(1, config))
+    return path
+
+
+def test_white_chalk_on_black_is_drawn_on_black(
+    matting_weights: Path, pairs: Callable[[int], Path], tmp_path: Path
+) -> None:
+    folder = pairs(3)
+    for path in (folder / "sketches").iterdir():
+        ImageOps.invert(Image.open(path)).save(path)
+    taught = teach(folder, "chalk", matting_weights, how=replace(QUICK, steps=5))
+    # The drawn paper is 245.
+    assert taught.style.info.paper == pytest.approx(-1 + 2 * 10 / 255, abs=1e-3)
+    save_style(tmp_path / "chalk.safetensors", taught.style)
+    sketcher = Sketcher.load(matting_weights, "cpu", "fp32", styles=[tmp_path / "chalk.safetensors"])
+    assert sketcher.papers == (255, 10)
+    photo = Image.open(folder / "photos" / "000.png")
+    white, black = (np.asarray(sketcher.sketch(photo, style, align=False)) for style in sketcher.styles)
+    for row, column in ((3, 3), (3, -4), (120, 2)):
+        assert white[row, column] == 255
+        assert black[row, column] == 10
+    assert taught.sheet.getpixel((2 * 204 + 3, 3)) == (10, 10, 10)
+
+
+def test_dark_paper_stays_dark_where_pairs_are_brought_into_the_frame(
+    matting_weights: Path, portrait: Image.Image, tmp_path: Path
+) -> None:
+    # The face is near the border, and the drawing goes on beyond it.
+    near = portrait.crop((130, 0, 512, 512))
+    near.save(_made(tmp_path / "photos") / "a.png")
+    chalk = Image.new("L", near.size, 20)
+    chalk.paste(235, (60, 90, 110, 150))
+    chalk.save(_made(tmp_path / "sketches") / "a.png")
+    taught = teach(tmp_path, "chalk", matting_weights, how=replace(QUICK, minutes=0))
+    drawn = np.asarray(taught.sheet.convert("L"))[:250, -200:]
+    assert (drawn == 235).any()
+    for edge in (drawn[0], drawn[-1], drawn[:, 0], drawn[:, -1]):
+        assert (edge == 20).all()
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
 
 
 @pytest.fixture
