@@ -29,6 +29,7 @@ from most_sketch.pairs.prepare import Preparation, prepare
 from most_sketch.photo.faces import FaceFinder
 from most_sketch.photo.frame import FRAME_HEIGHT, scaled_size
 from most_sketch.photo.images import to_image
+from most_sketch.photo.mtcnn_networks import load_cascade
 from most_sketch.training.augmentation import augment
 from most_sketch.training.config import TrainConfig
 from most_sketch.training.perceptual import PerceptualBackbone, load_backbone
@@ -149,9 +150,8 @@ def _read(
     pictures = [load_pair(pair) for pair in framed]
     if others:
         with TemporaryDirectory() as folder:
-            prepared = prepare(
-                others, Path(folder), FaceFinder(device), Preparation(scale, fit=True, keep_paper=how.keep_paper)
-            )
+            finder, fitted = FaceFinder(load_cascade(device)), Preparation(scale, fit=True, keep_paper=how.keep_paper)
+            prepared = prepare(others, Path(folder), finder, fitted)
             for done, result in enumerate(prepared, start=1):
                 report("bringing pairs into the frame", done, len(others))
                 problems += [result.problem] if result.problem else []
