@@ -47,12 +47,12 @@ def choose_engine(
     if asked not in get_args(EngineName):
         raise InputError(f"unknown engine {asked!r}; use auto, torch or onnx")
     if asked == "torch":
-        return asked
+        return "torch"
     obstacle = _obstacle(device, precision, styles)
     if asked == "onnx":
         if obstacle:
             raise InputError(f"the engine onnx draws {obstacle}; use torch")
-        return asked
+        return "onnx"
     if obstacle or not is_installed() or not _is_exported(weights):
         return "torch"
     faster = (device == "auto" and may_have_gpu()) or (precision == "auto" and bool(processor().bfloat16))

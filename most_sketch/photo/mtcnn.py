@@ -149,10 +149,12 @@ def averages(sums: Array, boxes: Array, size: tuple[int, int]) -> Array:
 
     # Four sums a pixel; resizing the picture for each box would read all of it every time.
     def at(rows: Array, columns: Array) -> Array:
-        return corners.take(rows * width + columns, axis=1)
+        taken: Array = corners.take(rows * width + columns, axis=1)
+        return taken
 
     total = at(bottoms, rights) - at(tops, rights) - at(bottoms, lefts) + at(tops, lefts)
-    return _mean(total, bottoms - tops, rights - lefts).swapaxes(0, 1)
+    parts: Array = _mean(total, bottoms - tops, rights - lefts).swapaxes(0, 1)
+    return parts
 
 
 def shrunk(sums: Array, size: tuple[int, int]) -> Array:
@@ -195,7 +197,8 @@ def suppress(boxes: Array, order: Array, most: float, overlap: Overlap) -> Array
 def over_union(box: Array, others: Array) -> Array:
     """What a box shares with others, as a share of what both cover."""
     shared = _shared(box, others, 0)
-    return shared / (_area(box, 0) + _area(others, 0) - shared)
+    share: Array = shared / (_area(box, 0) + _area(others, 0) - shared)
+    return share
 
 
 def over_smaller(box: Array, others: Array) -> Array:
@@ -252,7 +255,8 @@ def _windows(boxes: Array, sums: Array) -> Array:
 def _in_picture(boxes: Array, sums: Array) -> Array:
     """Which boxes (n, 4) cover a pixel of the picture."""
     left, top, right, bottom = _windows(boxes, sums).T
-    return (left < right) & (top < bottom)
+    inside: Array = (left < right) & (top < bottom)
+    return inside
 
 
 def _sides(boxes: Array, border: int) -> Array:
