@@ -25,6 +25,7 @@ from timing import medians
 from most_sketch.checkpoints.packaged import examples_folder
 from most_sketch.photo.faces import FaceFinder
 from most_sketch.photo.images import IMAGE_SUFFIXES, decode_image, read_image
+from most_sketch.photo.mtcnn_networks import load_cascade
 
 TARGET = 2.0
 SIZES = {"1 megapixel": (1155, 866), "12 megapixels": (4000, 3000)}
@@ -96,7 +97,7 @@ def main() -> int:
     parser.add_argument("--save", type=Path)
     parser.add_argument("--compare", type=Path)
     options = parser.parse_args()
-    finder = FaceFinder(torch.device("cpu"))
+    finder = FaceFinder(load_cascade(torch.device("cpu")))
     if options.photos:
         eyes = survey(finder, options.photos, options.every)
         if options.save:

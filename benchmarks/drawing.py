@@ -54,11 +54,11 @@ def main() -> int:
     with FlopCounterMode(display=False) as counter:
         sketcher.draw([crop.image], [0])
     operations = counter.get_total_flops()
-    best = peak(sketcher.dtype, options.rounds)
+    best = peak(sketcher.engine.dtype, options.rounds)
     seconds = medians({"draw": lambda: sketcher.draw([crop.image], [0])}, options.rounds)["draw"]
     share = operations / seconds / best
     sys.stdout.write(
-        f"{options.weights}, {str(sketcher.dtype).removeprefix('torch.')}, {torch.get_num_threads()} threads: "
+        f"{options.weights}, {str(sketcher.engine.dtype).removeprefix('torch.')}, {torch.get_num_threads()} threads: "
         f"{operations / 1e9:.1f} GFLOP a sketch, {seconds:.3f} s, {operations / seconds / 1e12:.3f} TFLOP/s; "
         f"convolutions reach {best / 1e12:.3f} TFLOP/s: share {share:.2f} (at least {TARGET})\n"
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 
@@ -18,6 +20,17 @@ def medians(runs: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, 
             if turn:
                 taken[name].append(time.perf_counter() - start)
     return {name: statistics.median(seconds) for name, seconds in taken.items()}
+
+
+def peak_memory(*command: str) -> float:
+    """Largest resident memory of a command, in MiB."""
+    with tempfile.TemporaryFile() as sink:
+        running = subprocess.Popen(command, stdout=sink, stderr=sink)
+        _, status, usage = os.wait4(running.pid, 0)
+        running.returncode = os.waitstatus_to_exitcode(status)
+    if running.returncode:
+        raise SystemExit(f"{' '.join(command)}: ended with {running.returncode}")
+    return usage.ru_maxrss / 1024
 
 
 def process(*command: str) -> Callable[[], object]:

@@ -59,8 +59,9 @@ def main() -> int:
             off = np.abs(levels(sketch) - levels(to_image(drawn[0])))
             means.append(float(off.mean()))
             largest = max(largest, float(off.max()))
+    precision = str(sketcher.engine.dtype).removeprefix("torch.")
     sys.stdout.write(
-        f"{options.weights}, {str(sketcher.dtype).removeprefix('torch.')}: {len(means)} sketches of {options.count} "
+        f"{options.weights}, {precision}: {len(means)} sketches of {options.count} "
         f"photos differ by {max(means):.4f} grey levels at most (below {TARGET}), a single pixel by {largest:.0f}\n"
     )
     return 0 if max(means) < TARGET else 1

@@ -21,9 +21,12 @@ from s3_server import Bucket, a_bucket
 from safetensors.torch import save_file
 from torchvision.models import vgg16
 
+from most_sketch.checkpoints.onnx_export import export_weights
+from most_sketch.checkpoints.onnx_files import exported_folder
 from most_sketch.checkpoints.weights import save_weights
 from most_sketch.cli import main
 from most_sketch.drawing.sketcher import Sketcher
+from most_sketch.drawing.torch_engine import TorchEngine
 from most_sketch.network.config import ModelConfig
 from most_sketch.network.generator import Generator
 from most_sketch.network.precision import Timings, Work, remember
@@ -62,6 +65,25 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     config = ModelConfig(styles=STYLES, channels=8, stem_channels=8, slots=8, injection_channels=8)
     save_weights(path, Generator(config))
+    return path
+
+
+@pytest.fixture(scope="session")
+def onnx_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An untrained network with all parts that there are, exported to where `convert` looks for ONNX files."""
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    path = tmp_path_factory.mktemp("weights") / "exported.safetensors"
+    torch.manual_seed(0)
+    small = {"channels": 16, "stem_channels": 8, "slots": 8, "injection_channels": 8, "output_channels": 2}
+    config = ModelConfig(STYLES, **small, feature_stride=8, frame_height=300, context_blocks=1, matting=True)
+    generator = Generator(config)
+    for name, parameter in generator.named_parameters():
+        # So that the matte and the context, which begin as doing nothing, do something.
+        if "output.weight" in name:
+            torch.nn.init.normal_(parameter, std=0.3)
+    save_weights(path, generator, torch.float16)
+    export_weights(path, exported_folder(path))
     return path
 
 
@@ -113,7 +135,7 @@ def large_sketcher() -> Sketcher:
     config = ModelConfig(
         styles=STYLES, channels=8, stem_channels=8, slots=8, injection_channels=8, feature_stride=8, frame_height=500
     )
-    return Sketcher(Generator(config), torch.device("cpu"))
+    return Sketcher(TorchEngine(Generator(config), torch.device("cpu")))
 
 
 @pytest.fixture

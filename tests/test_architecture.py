@@ -21,7 +21,7 @@ FLOORS = (
     {"checkpoints"},
     {"network", "pairs"},
     {"photo"},
-    {"config", "device", "distribution", "errors", "terminal"},
+    {"config", "device", "distribution", "errors", "machine", "terminal"},
 )
 """A room may import from lower floors; the last holds the modules beside the rooms, which may import each other."""
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

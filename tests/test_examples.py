@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
+from PIL import Image, ImageOps
+
+from most_sketch.checkpoints.onnx_files import GENERATOR_FILE, exported_folder
+from most_sketch.drawing.sketcher import Sketcher
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -36,3 +42,20 @@ def test_a_photo_full_of_people_has_no_piece(person_masks: ModuleType) -> None:
     person = np.ones((250, 400))
     person[:, :30] = 0
     assert person_masks.largest_piece(person) is None
+
+
+def test_other_programs_draw_the_same_with_the_exported_file(
+    onnx_weights: Path, portrait: Image.Image, portrait_file: Path, tmp_path: Path
+) -> None:
+    script, model, output = EXAMPLES / "onnx_sketch.py", exported_folder(onnx_weights) / GENERATOR_FILE, "sketch.png"
+    # It stays as short as it is said to be.
+    body = script.read_text(encoding="utf-8").split('"""')[2]
+    assert len([line for line in body.splitlines() if line]) <= 15
+    assert "most_sketch " not in body
+    subprocess.run([sys.executable, script, model, "ink", portrait_file, output], cwd=tmp_path, check=True)
+    drawn = Image.open(tmp_path / output)
+    # At the size that it chooses; the sketcher would draw these weights smaller.
+    sketcher = Sketcher.load(onnx_weights, "cpu", "fp32")
+    object.__setattr__(sketcher.config, "frame_height", None)
+    (wanted,) = sketcher.draw([ImageOps.fit(portrait, (400, 500))], [1])
+    assert np.abs(np.asarray(drawn).astype(int) - np.asarray(wanted).astype(int)).max() <= 1

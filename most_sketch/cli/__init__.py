@@ -14,6 +14,7 @@ from most_sketch.cli.bench import bench_command
 from most_sketch.cli.convert import convert_command
 from most_sketch.cli.demo import demo_command
 from most_sketch.cli.eval import eval_command
+from most_sketch.cli.export import export_command
 from most_sketch.cli.help import Command
 from most_sketch.cli.prepare import prepare_command
 from most_sketch.cli.styles import styles_command
@@ -39,6 +40,7 @@ app.command("teach", cls=Command, short_help="Teach the weights a new style from
 app.command("eval", cls=Command, short_help="Score sketches: FSIM, SSIM, LPIPS and L1.")(eval_command)
 app.command("demo", cls=Command)(demo_command)
 app.command("bench", cls=Command)(bench_command)
+app.command("export", cls=Command, short_help="Write the networks as ONNX files.")(export_command)
 app.add_typer(weights_app, name="weights")
 
 DEBUG = "--debug"

@@ -43,6 +43,11 @@ class BatchReport:
     def failed(self) -> bool:
         return bool(self._failures)
 
+    def exporting(self) -> None:
+        """The weights are made into what ONNX Runtime reads, before they can be loaded."""
+        if not self._quiet:
+            say("exporting the weights for ONNX Runtime, this once; it takes a minute")
+
     def loaded(self) -> None:
         """From now on photos are drawn."""
         self._progress.update(self._task, description=self._place(), refresh=True)

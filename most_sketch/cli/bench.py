@@ -29,14 +29,15 @@ def bench_command(
     # Nothing is shown where standard error is no terminal.
     with Console(stderr=True).status("loading", refresh_per_second=2) as status:
         start = time.perf_counter()
-        from most_sketch.checkpoints.find import DEFAULT_WEIGHTS
-        from most_sketch.drawing.sketcher import Sketcher
+        from most_sketch.checkpoints.find import DEFAULT_WEIGHTS, find_weights
+        from most_sketch.checkpoints.hub import Hub
         from most_sketch.drawing.speed import measure
+        from most_sketch.drawing.torch_engine import TorchEngine
 
         name = weights or DEFAULT_WEIGHTS
-        sketcher = Sketcher.load(name, device, precision, offline=offline)
+        engine = TorchEngine.load(find_weights(name, Hub(offline=offline)), name, device, precision)
         loading = time.perf_counter() - start
-        speed = measure(sketcher, status.update)
+        speed = measure(engine, status.update)
     if as_json:
         typer.echo(json.dumps({"weights": name, "start": loading} | speed.as_dict()))
     else:

@@ -15,7 +15,7 @@ import typer
 
 from most_sketch.cli.batch_report import BatchReport
 from most_sketch.cli.help import DRAWING, INPUT, MACHINE, OUTPUT
-from most_sketch.cli.options import AsJson, Device, MinConfidence, Offline, Overwrite, Precision, Weights
+from most_sketch.cli.options import AsJson, Device, Engine, MinConfidence, Offline, Overwrite, Precision, Weights
 from most_sketch.errors import InputError
 from most_sketch.terminal import say
 
@@ -101,6 +101,7 @@ def convert_command(
     ] = "auto",
     device: Device = "auto",
     precision: Precision = "auto",
+    engine: Engine = "auto",
     offline: Offline = False,
     as_json: AsJson = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only errors.", rich_help_panel=OUTPUT)] = False,
@@ -121,6 +122,8 @@ def convert_command(
 ) -> None:
     """Draw the faces in photos as sketches."""
     cluster = _cluster(ray, ray_workers)
+    if cluster and engine == "onnx":
+        raise typer.BadParameter("--ray draws with torch; leave --engine onnx out")
     count = _face_count(faces)
     together = None if batch_size == "auto" else _positive("--batch-size", batch_size)
     height = None if size == "auto" else _height(size)
@@ -138,7 +141,8 @@ def convert_command(
     from most_sketch.drawing.options import Network, Options
 
     files = tuple(filter(names_style_file, wanted))
-    network = Network(weights or DEFAULT_WEIGHTS, device, precision, offline, files)
+    # Workers draw many photos: their start counts for nothing.
+    network = Network(weights or DEFAULT_WEIGHTS, device, precision, offline, files, "torch" if cluster else engine)
     options = partial(
         Options,
         name_styles=several,
@@ -161,7 +165,7 @@ def convert_command(
         for failure in failures:
             report.add(failure)
         if jobs:
-            with closing(_draw(jobs, options, wanted, network, cluster, report.loaded)) as records:
+            with closing(_draw(jobs, options, wanted, network, cluster, report)) as records:
                 for record in records:
                     report.add(record)
     if report.failed:
@@ -174,9 +178,9 @@ def _draw(
     wanted: tuple[str, ...],
     network: Network,
     cluster: Cluster | None,
-    loaded: Callable[[], None],
+    report: BatchReport,
 ) -> Generator[Record, None, None]:
-    """What becomes of the photos; torch is imported only if one is to be drawn. Calls `loaded` before the first."""
+    """What becomes of the photos; torch is imported only if one is to be drawn. Reports what comes before the first."""
     from most_sketch.drawing.records import all_skipped
 
     found = network.found()
@@ -187,13 +191,15 @@ def _draw(
     elif cluster is None:
         from most_sketch.drawing.batch import run
 
+        if found.must_export(len(jobs)):
+            report.exporting()
         sketcher = found.load(len(jobs))
-        loaded()
+        report.loaded()
         yield from run(sketcher, jobs, chosen)
     else:
         from most_sketch.drawing.cluster import run_on_ray
 
-        loaded()
+        report.loaded()
         yield from run_on_ray(jobs, chosen, network, cluster)
 
 

@@ -44,6 +44,10 @@ EXAMPLES = {
         "bench",
         "bench --weights runs/mine --device cpu --json",
     ),
+    "export": (
+        "export",
+        "export runs/mine -o onnx/",
+    ),
     "weights list": (
         "weights list",
         "weights list --json",

@@ -50,6 +50,14 @@ Precision = Annotated[
     Literal["auto", "fp32", "bf16"],
     typer.Option(metavar="auto|fp32|bf16", help="How exactly to compute.", rich_help_panel=MACHINE),
 ]
+Engine = Annotated[
+    Literal["auto", "torch", "onnx"],
+    typer.Option(
+        metavar="auto|torch|onnx",
+        help="What computes; auto is onnx on a CPU once export has made its files.",
+        rich_help_panel=MACHINE,
+    ),
+]
 Offline = Annotated[
     bool,
     typer.Option(

@@ -75,6 +75,7 @@ def prepare_command(
     from most_sketch.pairs.pairs import find_pairs
     from most_sketch.pairs.prepare import Preparation, prepare
     from most_sketch.photo.faces import FaceFinder
+    from most_sketch.photo.mtcnn_networks import load_cascade
 
     if frame not in FRAMES:
         raise InputError(f"--frame {frame}: there are {', '.join(FRAMES)}{did_you_mean(frame, FRAMES)}")
@@ -85,7 +86,7 @@ def prepare_command(
         raise InputError(f"{destination}: the pairs in the frame need a folder of their own, outside {source}")
     pairs = find_pairs(source)
     how = Preparation(scale, frame, fit, keep_habit, keep_paper, min_confidence)
-    prepared = prepare(pairs, destination, FaceFinder(resolve_device(device)), how)
+    prepared = prepare(pairs, destination, FaceFinder(load_cascade(resolve_device(device))), how)
     console = Console(stderr=True)
     progress = track(prepared, "", len(pairs), console=console, disable=not console.is_terminal)
     problems = [result.problem for result in progress if result.problem]

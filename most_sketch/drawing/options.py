@@ -33,14 +33,34 @@ class Network:
     """Make no connection."""
     styles: tuple[str, ...] = ()
     """Of styles that were taught to these weights: files, or addresses on the Hub."""
+    engine: str = "torch"
+    """`auto`, `torch` or `onnx`."""
 
     def load(self, photos: int | None = None) -> Sketcher:
         """To draw so many photos, if that is known."""
         from most_sketch.drawing.sketcher import Sketcher
 
         return Sketcher.load(
-            self.weights, self.device, self.precision, styles=self.styles, offline=self.offline, photos=photos
+            self.weights,
+            self.device,
+            self.precision,
+            engine=self.engine,
+            styles=self.styles,
+            offline=self.offline,
+            photos=photos,
         )
+
+    def must_export(self, photos: int | None = None) -> bool:
+        """Does `load` have to export the weights for ONNX Runtime first? Raises like `found` and `load`."""
+        from most_sketch.checkpoints.onnx_files import exported_folder, is_exported, is_installed
+        from most_sketch.drawing.engine import choose_engine
+
+        # Nothing else is exported unasked.
+        if self.engine != "onnx" or not is_installed():
+            return False
+        path = Path(self.found().weights)
+        choose_engine(self.engine, path, self.device, self.precision, self.styles, photos)
+        return not is_exported(exported_folder(path))
 
     def found(self) -> Network:
         """The same with the files of its weights, which were compared with their checksum, and of its styles.

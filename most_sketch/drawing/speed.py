@@ -21,6 +21,7 @@ from most_sketch.drawing.batch import run
 from most_sketch.drawing.jobs import Job
 from most_sketch.drawing.options import Options
 from most_sketch.drawing.sketcher import Sketcher
+from most_sketch.drawing.torch_engine import TorchEngine
 from most_sketch.errors import MostSketchError
 from most_sketch.photo.images import read_image
 
@@ -56,35 +57,36 @@ class Speed:
         return asdict(self)
 
 
-def measure(sketcher: Sketcher, tell: Callable[[str], None]) -> Speed:
+def measure(engine: TorchEngine, tell: Callable[[str], None]) -> Speed:
     """Find, draw and convert the example portraits. Calls `tell` with what is done now."""
+    sketcher = Sketcher(engine)
     steps = (f"measuring {step} of {STEPS}" for step in range(1, STEPS + 1))
     tell(next(steps))
     paths = sorted(examples_folder().glob("*.jpg"))
     photos = [read_image(path) for path in paths]
     images = [sketcher.crops(photo)[0].image for photo in photos]
-    detection = seconds(lambda: [sketcher.crops(photo) for photo in photos], sketcher.device) / len(photos)
+    detection = seconds(lambda: [sketcher.crops(photo) for photo in photos], engine.device) / len(photos)
     drawing = {}
     for size in BATCH_SIZES:
         tell(next(steps))
         batch = [images[number % len(images)] for number in range(size)]
-        drawing[size] = seconds(partial(sketcher.draw, batch, [0] * size, size), sketcher.device)
+        drawing[size] = seconds(partial(sketcher.draw, batch, [0] * size, size), engine.device)
     tell(next(steps))
     with tempfile.TemporaryDirectory() as folder:
         jobs = [Job(paths[number % len(paths)], Path(folder) / f"{number}.png", ".png") for number in range(PHOTOS)]
         start = time.perf_counter()
         _convert(sketcher, jobs)
         rate = PHOTOS / (time.perf_counter() - start)
-    timings = sketcher.precision.timings
+    timings = engine.precision.timings
     return Speed(
-        device=_device_name(sketcher.device),
-        precision=str(sketcher.dtype).removeprefix("torch."),
+        device=_device_name(engine.device),
+        precision=str(engine.dtype).removeprefix("torch."),
         measured=asdict(timings) if timings else None,
-        inexact=timings is not None and timings.faster is not sketcher.dtype,
+        inexact=timings is not None and timings.faster is not engine.dtype,
         detection=detection,
         drawing={size: taken / size for size, taken in drawing.items()},
         photos_per_second=rate,
-        memory=_peak_memory(sketcher.device),
+        memory=_peak_memory(engine.device),
     )
 
 

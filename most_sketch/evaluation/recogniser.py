@@ -14,6 +14,7 @@ from torch import Tensor
 
 from most_sketch.errors import InputError
 from most_sketch.photo.faces import FaceFinder
+from most_sketch.photo.mtcnn_networks import load_cascade
 
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom in pixels."""
@@ -56,7 +57,7 @@ class DlibRecogniser:
         self._landmarks = dlib.shape_predictor(str(models / "shape_predictor_5_face_landmarks.dat"))
         self._network = dlib.face_recognition_model_v1(str(models / "dlib_face_recognition_resnet_model_v1.dat"))
         # Ours, for dlib's own finds no face of less than 80 pixels.
-        self._finder = FaceFinder(device)
+        self._finder = FaceFinder(load_cascade(device))
 
     def locate(self, photo: Image.Image) -> Box | None:
         """As `Recogniser`: by MTCNN's eyes."""

@@ -13,10 +13,6 @@ from most_sketch.network.pix2pix import UNet256
 AnyGenerator = Generator | UNet256 | ResNetGenerator
 """Called with a photo (B, 3, H, W) in [-1, 1] and style indices (B,); returns sketches (B, 1, H, W) in [-1, 1]."""
 
-LARGEST = 1.25
-"""How many times larger than its frame a network draws well. Judged by eye on three portraits, with `most-net`: strokes
-at 500 x 625 are as sure as at 400 x 500, and finer. Larger was not looked at."""
-
 
 def build_generator(config: ModelConfig) -> AnyGenerator:
     """The generator that a config describes, with random weights."""
@@ -30,18 +26,12 @@ def draw(generator: AnyGenerator, photos: Tensor, style: Tensor) -> Tensor:
     All in [-1, 1], style (B,) index.
     """
     size = photos.shape[-2:]
-    scale = drawn_height(generator.config, size[0]) / size[0]
+    scale = generator.config.drawn_height(size[0]) / size[0]
     if scale == 1:
         sketch: Tensor = generator(photos, style)
         return sketch
     drawn_size = [round(side * scale) for side in size]
     return _resize(generator(_resize(photos, drawn_size), style).float(), list(size))
-
-
-def drawn_height(config: ModelConfig, height: int) -> int:
-    """How high a network draws a photo of this height, in pixels."""
-    frame = config.frame_height
-    return height if frame is None else min(max(height, frame), round(LARGEST * frame))
 
 
 def _resize(images: Tensor, size: list[int]) -> Tensor:

@@ -14,6 +14,10 @@ MAX_STYLES, MAX_WIDTH, MAX_BLOCKS = 256, 1 << 14, 64
 """Far beyond any use; a hostile weights file cannot make us build a network of a billion layers."""
 FEATURE_STRIDES = (2, 4, 8, 16)
 
+LARGEST = 1.25
+"""How many times larger than its frame a network draws well. Judged by eye on three portraits, with `most-net`: strokes
+at 500 x 625 are as sure as at 400 x 500, and finer. Larger was not looked at."""
+
 
 @dataclass(frozen=True)
 class ModelConfig:
@@ -95,6 +99,11 @@ class ModelConfig:
         for name in ("encoder_blocks", "context_blocks", "injection_blocks", "decoder_blocks"):
             if not 0 <= getattr(self, name) <= MAX_BLOCKS:
                 raise ValueError(f"{name} must be from 0 to {MAX_BLOCKS}, not {getattr(self, name)}")
+
+    def drawn_height(self, height: int) -> int:
+        """How high a network draws a photo of this height, in pixels."""
+        frame = self.frame_height
+        return height if frame is None else min(max(height, frame), round(LARGEST * frame))
 
     def style_index(self, style: str | None) -> int:
         """The place of a style's memory; None is the first. Raises `InputError` that lists what there is."""

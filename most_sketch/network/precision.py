@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -14,6 +12,7 @@ from typing import Any, Literal
 import torch
 
 from most_sketch.errors import InputError
+from most_sketch.machine import cache_folder, processor
 from most_sketch.network.layers import ResidualBlock
 from most_sketch.photo.images import write_bytes
 
@@ -24,9 +23,6 @@ CHANNELS, SIDE, ROUNDS = 64, 64, 3
 
 WORTH = 0.9
 """bfloat16 is taken where it needs at most this share of float32's time: for less no picture is to change."""
-
-BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
-"""What Linux calls the instructions for it: processors of one name may have them or not."""
 
 Work = Literal["drawing", "training"]
 
@@ -118,9 +114,7 @@ def remember(work: Work, timings: Timings) -> None:
 
 
 def _file() -> Path:
-    """In the cache folder. Raises `RuntimeError` for a user who has no home."""
-    cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path.home() / ".cache") / "most-sketch" / "precision.json"
+    return cache_folder() / "precision.json"
 
 
 def _read() -> dict[str, Any]:
@@ -134,10 +128,5 @@ def _read() -> dict[str, Any]:
 
 def _machine() -> str:
     """The model of the processor, its instructions for bfloat16, and torch's version, whose kernels they are."""
-    model, flags = platform.processor() or platform.machine(), frozenset[str]()
-    with suppress(OSError):
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-        about = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-        model = about.get("model name", model)
-        flags = BFLOAT16_FLAGS & {*about.get("flags", "").split(), *about.get("Features", "").split()}
-    return ", ".join([model, *sorted(flags), f"torch {torch.__version__}"])
+    own = processor()
+    return ", ".join([own.model, *sorted(own.bfloat16), f"torch {torch.__version__}"])

@@ -5,17 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from most_sketch.photo.frame import EYES, Point
+from most_sketch.photo.mtcnn import Cascade, Detector
 from most_sketch.photo.search_area import Span, search_shrink, tile_spans
-
-if TYPE_CHECKING:
-    import torch
 
 MIN_CONFIDENCE = 0.9
 
@@ -66,12 +63,10 @@ class Face:
 
 
 class FaceFinder:
-    """MTCNN, loaded when it is first used. Several threads may search with one finder."""
+    """MTCNN, whose networks are given. Several threads may search with one finder."""
 
-    def __init__(self, device: torch.device) -> None:
-        from most_sketch.photo.mtcnn import Detector
-
-        self._detector = Detector(device)
+    def __init__(self, networks: Cascade) -> None:
+        self._detector = Detector(networks)
 
     def find(self, photo: Image.Image, min_confidence: float = MIN_CONFIDENCE) -> list[Face]:
         """The faces in an RGB photo, each once, the largest first. An empty list if there is none.

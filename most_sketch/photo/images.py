@@ -1,4 +1,4 @@
-"""Read and write pictures safely; between Pillow images and tensors. No torch at import."""
+"""Read and write pictures safely; between Pillow images, arrays and tensors. No torch at import."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from most_sketch.errors import InputError
@@ -174,12 +175,17 @@ def write_bytes(path: Path, data: bytes | memoryview) -> None:
         raise InputError(f"{path}: cannot be written ({error.strerror or error})") from error
 
 
-def to_tensor(image: Image.Image) -> Tensor:
+def to_array(image: Image.Image) -> NDArray[np.float32]:
     """An RGB or L picture as (C, H, W) float32 in [-1, 1]."""
+    pixels = np.asarray(image, dtype=np.float32) / np.float32(127.5) - np.float32(1)
+    return np.ascontiguousarray(pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1))
+
+
+def to_tensor(image: Image.Image) -> Tensor:
+    """As `to_array`."""
     import torch
 
-    pixels = torch.from_numpy(np.array(image, dtype=np.float32)) / 127.5 - 1
-    return pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1).contiguous()
+    return torch.from_numpy(to_array(image))
 
 
 def to_levels(pictures: Sequence[Image.Image]) -> Tensor:
@@ -190,11 +196,14 @@ def to_levels(pictures: Sequence[Image.Image]) -> Tensor:
 
 
 def to_image(picture: Tensor) -> Image.Image:
-    """A sketch (1, H, W) or a photo (3, H, W) in [-1, 1] as an 8-bit picture, grey or RGB."""
-    import torch
+    """As `array_to_image`."""
+    return array_to_image(picture.detach().float().cpu().numpy())
 
-    levels = ((picture.detach().float().cpu() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
-    return Image.fromarray((levels[0] if len(levels) == 1 else levels.permute(1, 2, 0)).numpy())
+
+def array_to_image(picture: NDArray[Any]) -> Image.Image:
+    """A sketch (1, H, W) or a photo (3, H, W) in [-1, 1] as an 8-bit picture, grey or RGB."""
+    levels = ((picture + 1) * np.float32(127.5)).round().clip(0, 255).astype(np.uint8)
+    return Image.fromarray(levels[0] if len(levels) == 1 else np.ascontiguousarray(levels.transpose(1, 2, 0)))
 
 
 @contextmanager

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from most_sketch.errors import WeightsError
+from most_sketch.photo.mtcnn import Cascade, Network
 
 WEIGHTS_PACKAGE = "facenet_pytorch"
 
@@ -102,6 +105,29 @@ def o_net() -> CascadeNetwork:
         "dense6_3": nn.Linear(256, 10),
     }
     return CascadeNetwork(layers, heads)
+
+
+def load_cascade(device: torch.device) -> Cascade:
+    """The three networks as `mtcnn.Detector` takes them. Raises like `load_networks`."""
+    # Some of their operations do not exist on Apple's MPS.
+    where = torch.device("cpu") if device.type == "mps" else device
+    p_net, r_net, o_net = load_networks(where)
+    # P-Net looks at large pictures, and channels last is faster there. For the others it rounds otherwise than
+    # facenet-pytorch, and nearly equal scores change places.
+    return Cascade(
+        _of_arrays(p_net, where, torch.channels_last),
+        _of_arrays(r_net, where, torch.contiguous_format),
+        _of_arrays(o_net, where, torch.contiguous_format),
+    )
+
+
+def _of_arrays(network: CascadeNetwork, device: torch.device, format_: torch.memory_format) -> Network:
+    @torch.inference_mode()
+    def look(pictures: NDArray[Any]) -> list[NDArray[Any]]:
+        answers = network(torch.from_numpy(pictures).to(device).contiguous(memory_format=format_))
+        return [answer.cpu().numpy() for answer in answers]
+
+    return look
 
 
 def load_networks(device: torch.device) -> tuple[CascadeNetwork, CascadeNetwork, CascadeNetwork]:

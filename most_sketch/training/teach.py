@@ -31,6 +31,7 @@ from most_sketch.pairs.prepare import Preparation, prepare
 from most_sketch.photo.faces import FaceFinder
 from most_sketch.photo.frame import FRAME_HEIGHT, WHITE, scaled_size
 from most_sketch.photo.images import to_image
+from most_sketch.photo.mtcnn_networks import load_cascade
 from most_sketch.training.augmentation import augment
 from most_sketch.training.config import TrainConfig
 from most_sketch.training.perceptual import PerceptualBackbone, load_backbone
@@ -156,7 +157,7 @@ def _read(
         dark = level < DARKEST_PAPER
         keeping = Preparation(scale, fit=True, keep_paper=how.keep_paper or dark, paper=level if dark else WHITE)
         with TemporaryDirectory() as folder:
-            prepared = prepare(others, Path(folder), FaceFinder(device), keeping)
+            prepared = prepare(others, Path(folder), FaceFinder(load_cascade(device)), keeping)
             for done, result in enumerate(prepared, start=1):
                 report("bringing pairs into the frame", done, len(others))
                 problems += [result.problem] if result.problem else []

@@ -49,9 +49,9 @@ def test_so_many_are_drawn_at_once_as_it_says(sketcher: Sketcher, monkeypatch: p
         sizes.append(len(images))
         return [image.convert("L") for image in images]
 
-    monkeypatch.setattr(sketcher, "_draw_batch", draw_batch)
+    monkeypatch.setattr(sketcher.engine, "draw", draw_batch)
     told: list[str] = []
-    measure(sketcher, told.append)
+    measure(sketcher.engine, told.append)
     assert set(sizes) == set(BATCH_SIZES)
     assert told == [f"measuring {step} of 5" for step in (1, 2, 3, 4, 5)]
 
@@ -68,10 +68,10 @@ def test_it_says_what_was_measured_and_chosen(
     tiny_weights: Path, monkeypatch: pytest.MonkeyPatch, timings: Timings | None, rows: list[str]
 ) -> None:
     sketcher = Sketcher.load(tiny_weights, "cpu", "fp32")
-    sketcher.precision = Precision(sketcher.dtype, timings)
-    monkeypatch.setattr(sketcher, "_draw_batch", lambda images, _: [image.convert("L") for image in images])
+    sketcher.engine.precision = Precision(sketcher.engine.dtype, timings)
+    monkeypatch.setattr(sketcher.engine, "draw", lambda images, _: [image.convert("L") for image in images])
     console = Console(width=80, record=True, file=io.StringIO())
-    console.print(bench._table("tiny", 1.0, measure(sketcher, lambda _: None)))
+    console.print(bench._table("tiny", 1.0, measure(sketcher.engine, lambda _: None)))
     shown = console.export_text()
     assert all(row in shown for row in rows)
     assert ("a small block" in shown) == (timings is not None)

@@ -19,7 +19,7 @@ SAME = {
     "--min-confidence": ("N",),
     "--style": ("STYLE", "STYLE|FILE", "FILE"),
     "--batch-size": ("N", "auto|N"),
-    "--output": ("FILE", "FILE|DIR"),
+    "--output": ("FILE", "FILE|DIR", "DIR"),
 }
 """What stands behind an option, in every command that has it."""
 

@@ -57,7 +57,7 @@ def test_a_shifted_crop_is_aligned_again(sketcher: Sketcher, portrait: Image.Ima
 def test_many_photos_are_drawn_as_each_alone(
     sketcher: Sketcher, portrait: Image.Image, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("most_sketch.drawing.sketcher.BATCH_SIZE", {"cpu": 2})
+    monkeypatch.setattr("most_sketch.drawing.torch_engine.BATCH_SIZE", {"cpu": 2})
     photos = [portrait, portrait.transpose(Image.Transpose.FLIP_LEFT_RIGHT), portrait.convert("L")]
     for photo, sketch in zip(photos, sketcher.sketch_many(photos), strict=True):
         assert np.abs(pixels(sketch) - pixels(sketcher.sketch(photo))).max() <= 1
@@ -94,7 +94,7 @@ def test_no_face_is_an_error_that_tells_the_way_out(sketcher: Sketcher, size: tu
 
 def test_bfloat16_draws_nearly_the_same(sketcher: Sketcher, tiny_weights: Path, portrait: Image.Image) -> None:
     half = Sketcher.load(tiny_weights, device="cpu", precision="bf16")
-    assert half.dtype is torch.bfloat16
+    assert half.engine.dtype is torch.bfloat16
     difference = np.abs(pixels(half.sketch(portrait)) - pixels(sketcher.sketch(portrait)))
     assert 0 < difference.mean() < 8
 
@@ -104,22 +104,22 @@ def test_auto_takes_bfloat16_only_where_it_draws_the_same(
     tiny_weights: Path, monkeypatch: pytest.MonkeyPatch, allowed: float, dtype: torch.dtype
 ) -> None:
     monkeypatch.setattr("most_sketch.network.precision.remembered", lambda _: FAST_BFLOAT16)
-    monkeypatch.setattr("most_sketch.drawing.sketcher.MAX_DIFFERENCE", allowed)
+    monkeypatch.setattr("most_sketch.drawing.torch_engine.MAX_DIFFERENCE", allowed)
     sketcher = Sketcher.load(tiny_weights, "cpu", "auto")
-    assert (sketcher.dtype, sketcher.precision.timings) == (dtype, FAST_BFLOAT16)
-    assert Sketcher.load(tiny_weights, "cpu", "bf16").dtype is torch.bfloat16
+    assert (sketcher.engine.dtype, sketcher.engine.precision.timings) == (dtype, FAST_BFLOAT16)
+    assert Sketcher.load(tiny_weights, "cpu", "bf16").engine.dtype is torch.bfloat16
 
 
 def test_nothing_is_measured_for_one_photo(tiny_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("most_sketch.network.precision.remembered", lambda _: FAST_BFLOAT16)
-    assert Sketcher.load(tiny_weights, "cpu", photos=1).dtype is torch.float32
-    assert Sketcher.load(tiny_weights, "cpu", photos=2).dtype is torch.bfloat16
-    assert Sketcher.load(tiny_weights, "cpu", "bf16", photos=1).dtype is torch.bfloat16
+    assert Sketcher.load(tiny_weights, "cpu", photos=1).engine.dtype is torch.float32
+    assert Sketcher.load(tiny_weights, "cpu", photos=2).engine.dtype is torch.bfloat16
+    assert Sketcher.load(tiny_weights, "cpu", "bf16", photos=1).engine.dtype is torch.bfloat16
 
 
 def test_the_bundled_weights_draw_the_same_in_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("most_sketch.network.precision.remembered", lambda _: FAST_BFLOAT16)
-    assert Sketcher.load(device="cpu").dtype is torch.bfloat16
+    assert Sketcher.load(device="cpu").engine.dtype is torch.bfloat16
 
 
 def test_unusable_devices_precisions_and_weights_are_named(tiny_weights: Path, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from most_sketch.pairs.paper import whiten
 from most_sketch.photo.faces import FaceFinder
 from most_sketch.photo.frame import EYES, extend_with_paper, place_by_eyes, place_whole, to_frame
 from most_sketch.photo.images import read_image
+from most_sketch.photo.mtcnn_networks import load_cascade
 
 
 def darkened(photo: Image.Image) -> Image.Image:
@@ -45,7 +46,7 @@ def test_face_and_sketch_come_into_the_frame_together(command: Command, source: 
     assert "1 of 2 pairs are in" in answer.err
     (pair,) = find_pairs(tmp_path / "framed")
     assert pair.name == "x/close"
-    (face,) = FaceFinder(torch.device("cpu")).find(Image.open(pair.photo))
+    (face,) = FaceFinder(load_cascade(torch.device("cpu"))).find(Image.open(pair.photo))
     assert np.abs(np.array(face.eyes) - EYES).max() < 3
     assert Image.open(pair.photo).size == Image.open(pair.sketch).size == (200, 250)
     grey = np.asarray(darkened(Image.open(pair.photo)), dtype=float)
@@ -130,7 +131,7 @@ def wavy(points: np.ndarray) -> np.ndarray:
 def scan(tmp_path: Path, portrait: Image.Image) -> Path:
     """A portrait, and its grey on a larger sheet with a caption, drawn askew: the face bent by `wavy`."""
     root = tmp_path / "scan"
-    (face,) = FaceFinder(torch.device("cpu")).find(portrait)
+    (face,) = FaceFinder(load_cascade(torch.device("cpu"))).find(portrait)
     points = mesh_of(face.landmarks)
     grey = np.asarray(portrait.convert("L"), dtype=np.float32)
     y, x = np.mgrid[0:512, 0:512] + 0.5
@@ -183,7 +184,7 @@ def test_scans_without_points_are_placed_by_their_own_faces(command: Command, sc
         shutil.rmtree(scan / "x" / folder)
     assert command("prepare", scan, tmp_path / "framed", "--fit", "--device", "cpu").code == 0
     (pair,) = find_pairs(tmp_path / "framed")
-    finder = FaceFinder(torch.device("cpu"))
+    finder = FaceFinder(load_cascade(torch.device("cpu")))
     for path in (pair.photo, pair.sketch):
         (face,) = finder.find(read_image(path))
         assert np.abs(np.array(face.eyes) - EYES).max() < 4
@@ -225,7 +226,7 @@ def test_points_that_cannot_be_used_are_told(
 def test_pairs_in_the_frame_with_points_stay_there_and_only_the_bend_moves_the_drawing(
     command: Command, portrait: Image.Image, tmp_path: Path
 ) -> None:
-    finder = FaceFinder(torch.device("cpu"))
+    finder = FaceFinder(load_cascade(torch.device("cpu")))
     framed = to_frame(portrait, place_by_eyes(*finder.find(portrait)[0].eyes))
     mesh = mesh_of(finder.find(framed)[0].landmarks)
     # Paper that is not white stays so: the truth that is scored against has it.

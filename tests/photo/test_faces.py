@@ -12,11 +12,12 @@ from PIL import Image
 
 from most_sketch.photo.faces import TURNS, Face, FaceFinder, face_notice, merge
 from most_sketch.photo.frame import place_by_eyes, to_frame
+from most_sketch.photo.mtcnn_networks import load_cascade
 
 
 @pytest.fixture(scope="module")
 def finder() -> FaceFinder:
-    return FaceFinder(torch.device("cpu"))
+    return FaceFinder(load_cascade(torch.device("cpu")))
 
 
 def test_the_eyes_of_a_portrait(finder: FaceFinder, portrait: Image.Image) -> None:

@@ -1,0 +1,79 @@
+"""What draws: torch, or ONNX Runtime, which starts in a fraction of the time. No torch at import."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, Protocol, get_args
+
+from PIL import Image
+
+from most_sketch.checkpoints.onnx_files import exported_folder, is_exported, is_installed
+from most_sketch.errors import InputError
+from most_sketch.machine import may_have_gpu, processor
+from most_sketch.network.config import ModelConfig
+from most_sketch.photo.mtcnn import Cascade
+
+EngineName = Literal["auto", "torch", "onnx"]
+
+
+class Engine(Protocol):
+    """The networks, as a `Sketcher` uses them. Several threads may use one."""
+
+    @property
+    def config(self) -> ModelConfig:
+        """Of the network that draws, with all styles."""
+
+    @property
+    def papers(self) -> tuple[float, ...]:
+        """The tone of each style's paper, in [-1, 1]."""
+
+    @property
+    def batch_size(self) -> int:
+        """How many photos are drawn at once."""
+
+    def draw(self, images: Sequence[Image.Image], styles: Sequence[int]) -> list[Image.Image]:
+        """The sketches, grey, of RGB images that are all of one size, each in the style of this index."""
+
+    def cascade(self) -> Cascade:
+        """The networks that find faces, loaded anew. Raises `WeightsError`."""
+
+
+def choose_engine(
+    asked: str, weights: Path, device: str, precision: str, styles: Sequence[object], photos: int | None
+) -> Literal["torch", "onnx"]:
+    """What draws so many photos (None: nobody knows) with the weights in a file.
+
+    `auto` is onnx on a CPU, where ONNX Runtime is installed and the weights were exported for it; but torch for taught
+    styles, and for several photos wherever it may draw faster: on a GPU, and in bfloat16. Raises `InputError` for an
+    engine that there is not, and for onnx together with what it cannot do.
+    """
+    if asked not in get_args(EngineName):
+        raise InputError(f"unknown engine {asked!r}; use auto, torch or onnx")
+    if asked == "torch":
+        return "torch"
+    obstacle = _obstacle(device, precision, styles)
+    if asked == "onnx":
+        if obstacle:
+            raise InputError(f"the engine onnx draws {obstacle}; use torch")
+        return "onnx"
+    if obstacle or not is_installed() or not _is_exported(weights):
+        return "torch"
+    faster = (device == "auto" and may_have_gpu()) or (precision == "auto" and bool(processor().bfloat16))
+    return "torch" if faster and photos != 1 else "onnx"
+
+
+def _is_exported(weights: Path) -> bool:
+    try:
+        return is_exported(exported_folder(weights))
+    except (InputError, OSError):  # no home, or one that cannot be read
+        return False
+
+
+def _obstacle(device: str, precision: str, styles: Sequence[object]) -> str:
+    """Why ONNX Runtime cannot draw so, if it cannot."""
+    if device not in ("auto", "cpu"):
+        return f"on the CPU only, not on {device}"
+    if precision not in ("auto", "fp32"):
+        return f"in float32 only, not in {precision}"
+    return "in the weights' own styles only, not in taught ones" if styles else ""

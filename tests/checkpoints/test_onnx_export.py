@@ -1,0 +1,72 @@
+"""What the ONNX files hold, and what keeps them from being written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from conftest import STYLES
+from onnx import TensorProto, numpy_helper
+
+from most_sketch.checkpoints import onnx_export
+from most_sketch.checkpoints.header import CONFIG_KEY
+from most_sketch.checkpoints.manifest import checksum
+from most_sketch.checkpoints.onnx_export import export_weights
+from most_sketch.checkpoints.onnx_files import FILES, GENERATOR_FILE, exported_folder
+from most_sketch.checkpoints.weights import load_weights
+from most_sketch.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def folder(onnx_weights: Path) -> Path:
+    return exported_folder(onnx_weights)
+
+
+def test_every_file_is_a_whole_model_that_tells_nothing_of_this_machine(folder: Path, onnx_weights: Path) -> None:
+    assert sorted(path.name for path in folder.iterdir()) == sorted(FILES)
+    for name in FILES:
+        model = onnx.load(folder / name, load_external_data=False)
+        onnx.checker.check_model(model, full_check=True)
+        assert not any(tensor.external_data for tensor in model.graph.initializer)
+        about = {entry.key: entry.value for entry in model.metadata_props}
+        assert about["weights_sha256"] == checksum(onnx_weights)
+        assert about["made_by"].startswith("most-sketch ")
+        content = (folder / name).read_bytes()
+        for trace in (b"stack_trace", b"site-packages", b".py", str(Path.home()).encode() + b"/"):
+            assert trace not in content
+
+
+def test_the_generator_is_of_any_size_and_says_what_it_is(folder: Path) -> None:
+    graph = onnx.load(folder / GENERATOR_FILE).graph
+    shapes = {
+        value.name: [axis.dim_param or axis.dim_value for axis in value.type.tensor_type.shape.dim]
+        for value in graph.input
+    }
+    assert shapes == {"photo": ["pictures", 3, "height", "width"], "style": ["pictures"]}
+    assert [value.name for value in graph.output] == ["sketch"]
+    about = {entry.key: entry.value for entry in onnx.load(folder / GENERATOR_FILE).metadata_props}
+    assert all(f'"{style}"' in about[CONFIG_KEY] for style in STYLES)
+
+
+def test_weights_in_half_precision_stay_so_and_lose_nothing(folder: Path, onnx_weights: Path) -> None:
+    tensors = {tensor.name: tensor for tensor in onnx.load(folder / GENERATOR_FILE).graph.initializer}
+    own = load_weights(onnx_weights).state_dict()
+    name = "photo_encoder.blocks.1.conv1.weight"
+    assert tensors[f"{name}.half"].data_type == TensorProto.FLOAT16
+    kept = numpy_helper.to_array(tensors[f"{name}.half"]).astype(np.float32)
+    assert torch.equal(torch.from_numpy(kept), own[name])
+    # The memory is float32 in the weights too.
+    memories = [tensor.data_type for tensor in tensors.values() if tuple(tensor.dims) == (2, 8, 16)]
+    assert memories == [TensorProto.FLOAT] * len(memories) != []
+
+
+def test_packages_that_are_missing_are_named(
+    onnx_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(onnx_export, "find_spec", lambda _: None)
+    with pytest.raises(InputError, match=r"onnx and onnxscript must be installed: pip install 'most-sketch\[onnx\]'"):
+        export_weights(onnx_weights, tmp_path / "onnx")
+    assert not (tmp_path / "onnx").exists()

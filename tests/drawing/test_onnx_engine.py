@@ -1,0 +1,164 @@
+"""ONNX Runtime draws what torch draws, and is taken where that is certain."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import STYLES
+from numpy.typing import NDArray
+from PIL import Image
+
+from most_sketch.checkpoints.onnx_files import CASCADE_FILES, FILES, GENERATOR_FILE, exported_folder, is_exported
+from most_sketch.drawing import engine
+from most_sketch.drawing.engine import choose_engine
+from most_sketch.drawing.onnx_engine import OnnxEngine
+from most_sketch.drawing.sketcher import Sketcher
+from most_sketch.drawing.torch_engine import TorchEngine
+from most_sketch.errors import InputError, WeightsError
+from most_sketch.machine import Processor
+from most_sketch.photo.images import read_image
+
+
+@pytest.fixture(scope="module")
+def onnx(onnx_weights: Path) -> Sketcher:
+    return Sketcher.load(onnx_weights, "cpu", engine="onnx")
+
+
+@pytest.fixture(scope="module")
+def reference(onnx_weights: Path) -> Sketcher:
+    return Sketcher.load(onnx_weights, "cpu", "fp32", engine="torch")
+
+
+@pytest.fixture
+def ordinary_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a GPU, and without instructions for bfloat16."""
+    monkeypatch.setattr(engine, "may_have_gpu", lambda: False)
+    monkeypatch.setattr(engine, "processor", lambda: Processor("a processor", frozenset()))
+
+
+def levels(sketch: Image.Image) -> NDArray[np.int64]:
+    return np.asarray(sketch).astype(np.int64)
+
+
+# 300 x 375 is the largest that these weights draw themselves; 237 is no multiple of their stride.
+@pytest.mark.parametrize("size", [(240, 300), (300, 375), (190, 237), (200, 250), (400, 500)])
+def test_the_same_pictures_in_all_sizes_and_styles(
+    onnx: Sketcher, reference: Sketcher, portrait: Image.Image, size: tuple[int, int]
+) -> None:
+    assert isinstance(onnx.engine, OnnxEngine)
+    assert isinstance(reference.engine, TorchEngine)
+    assert onnx.config == reference.config
+    image = portrait.resize(size)
+    ours, wanted = onnx.draw_every_style(image), reference.draw_every_style(image)
+    assert len(ours) == len(STYLES)
+    for sketch, other in zip(ours, wanted, strict=True):
+        assert (sketch.mode, sketch.size) == ("L", size)
+        assert np.ptp(levels(other)) > 20
+        assert np.abs(levels(sketch) - levels(other)).max() <= 1
+    assert np.abs(levels(ours[0]) - levels(ours[1])).max() > 1
+
+
+def test_several_at_once_are_drawn_as_each_alone(onnx: Sketcher, portrait: Image.Image) -> None:
+    images = [portrait.resize((240, 300)), portrait.resize((240, 300)).rotate(90)]
+    together = onnx.draw(images, [0, 1], batch_size=2)
+    for image, style, sketch in zip(images, (0, 1), together, strict=True):
+        assert np.abs(levels(onnx.draw([image], [style])[0]) - levels(sketch)).max() <= 1
+
+
+@pytest.mark.parametrize("name", ["astronaut.jpg", "grace_hopper.jpg"])
+def test_the_same_faces(onnx: Sketcher, reference: Sketcher, portrait_file: Path, name: str) -> None:
+    photo = read_image(portrait_file.with_name(name))
+    (ours,), (wanted,) = onnx.crops(photo, None), reference.crops(photo, None)
+    assert ours.face is not None
+    assert wanted.face is not None
+    np.testing.assert_allclose(ours.face.landmarks, wanted.face.landmarks, rtol=0, atol=0.01)
+    np.testing.assert_allclose(ours.face.box, wanted.face.box, rtol=0, atol=0.01)
+    assert ours.face.confidence == pytest.approx(wanted.face.confidence, abs=1e-5)
+
+
+@pytest.mark.usefixtures("ordinary_machine")
+def test_auto_takes_what_was_exported(onnx_weights: Path, tiny_weights: Path) -> None:
+    for photos in (1, 100, None):
+        assert choose_engine("auto", onnx_weights, "auto", "auto", (), photos) == "onnx"
+        assert choose_engine("auto", onnx_weights, "cpu", "fp32", (), photos) == "onnx"
+        assert choose_engine("torch", onnx_weights, "auto", "auto", (), photos) == "torch"
+        assert choose_engine("auto", tiny_weights, "auto", "auto", (), photos) == "torch"
+        assert choose_engine("onnx", tiny_weights, "auto", "auto", (), photos) == "onnx"
+    with pytest.raises(InputError, match="unknown engine 'steam'; use auto, torch or onnx"):
+        choose_engine("steam", onnx_weights, "auto", "auto", (), None)
+
+
+@pytest.mark.usefixtures("ordinary_machine")
+def test_auto_takes_torch_for_many_photos_where_that_may_be_faster(
+    onnx_weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "processor", lambda: Processor("a new one", frozenset({"amx_bf16"})))
+    assert choose_engine("auto", onnx_weights, "cpu", "auto", (), 2) == "torch"
+    assert choose_engine("auto", onnx_weights, "cpu", "auto", (), 1) == "onnx"
+    assert choose_engine("auto", onnx_weights, "cpu", "fp32", (), 2) == "onnx"
+    monkeypatch.setattr(engine, "may_have_gpu", lambda: True)
+    assert choose_engine("auto", onnx_weights, "auto", "fp32", (), None) == "torch"
+    assert choose_engine("auto", onnx_weights, "auto", "fp32", (), 1) == "onnx"
+    assert choose_engine("auto", onnx_weights, "cpu", "fp32", (), None) == "onnx"
+
+
+@pytest.mark.usefixtures("ordinary_machine")
+@pytest.mark.parametrize(
+    ("device", "precision", "styles", "why"),
+    [
+        ("cuda:1", "auto", (), "on the CPU only, not on cuda:1"),
+        ("cpu", "bf16", (), "in float32 only, not in bf16"),
+        ("cpu", "auto", ("chalk.safetensors",), "in the weights' own styles only, not in taught ones"),
+    ],
+)
+def test_what_only_torch_can_do(
+    onnx_weights: Path, device: str, precision: str, styles: tuple[str, ...], why: str
+) -> None:
+    assert choose_engine("auto", onnx_weights, device, precision, styles, 1) == "torch"
+    with pytest.raises(InputError, match=f"the engine onnx draws {why}; use torch"):
+        choose_engine("onnx", onnx_weights, device, precision, styles, 1)
+
+
+@pytest.mark.usefixtures("ordinary_machine")
+def test_without_onnx_runtime(onnx_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "is_installed", lambda: False)
+    assert choose_engine("auto", onnx_weights, "auto", "auto", (), 1) == "torch"
+    monkeypatch.setattr("most_sketch.drawing.onnx_engine.is_installed", lambda: False)
+    with pytest.raises(InputError, match=r"needs ONNX Runtime: pip install 'most-sketch\[onnx\]'"):
+        OnnxEngine.load(onnx_weights)
+
+
+@pytest.mark.usefixtures("ordinary_machine")
+def test_where_nothing_can_be_kept(onnx_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_home() -> Path:
+        raise RuntimeError("no home")
+
+    monkeypatch.setattr("most_sketch.checkpoints.onnx_files.cache_folder", no_home)
+    assert choose_engine("auto", onnx_weights, "auto", "auto", (), 1) == "torch"
+    with pytest.raises(InputError, match=r"no folder to keep ONNX files in \(no home\); set XDG_CACHE_HOME"):
+        OnnxEngine.load(onnx_weights)
+
+
+def test_files_that_are_missing_or_damaged(onnx_weights: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "onnx"
+    shutil.copytree(exported_folder(onnx_weights), folder)
+    assert is_exported(folder)
+    (folder / CASCADE_FILES[1]).write_bytes((folder / CASCADE_FILES[1]).read_bytes()[:1000])
+    with pytest.raises(WeightsError, match=r"r_net\.onnx: cannot be used by ONNX Runtime .*export it anew"):
+        OnnxEngine(folder).cascade()
+    # A graph of another kind.
+    shutil.copy(folder / CASCADE_FILES[0], folder / GENERATOR_FILE)
+    with pytest.raises(WeightsError, match=r"generator\.onnx: does not say which network it is"):
+        OnnxEngine(folder)
+    for name in FILES:
+        (folder / name).unlink()
+        assert not is_exported(folder)
+
+
+def test_as_many_threads_as_torch_takes(onnx_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    drawing = OnnxEngine(exported_folder(onnx_weights))
+    assert drawing._generator.get_session_options().intra_op_num_threads == 3
