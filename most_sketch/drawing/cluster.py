@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import os
 import pickle
+import signal
+import threading
 import warnings
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -94,13 +96,45 @@ def run_on_ray(
     """
     if not jobs:
         return
-    with connected(cluster.address) as ray:
+    with connected(cluster.address) as ray, interruptible() as check:
         left = {job.name: job for job in sweeping(jobs)}
         for record in _draw_together(ray, jobs, _Worker(options, network), cluster):
+            check()
             del left[record.name]
             yield record
         # Photos whose worker died, and those that were waiting at its side.
-        yield from _draw_alone(ray, left.values(), _Worker(options, replace(network, device="cpu")), cluster)
+        check()
+        for record in _draw_alone(ray, left.values(), _Worker(options, replace(network, device="cpu")), cluster):
+            check()
+            yield record
+
+
+@contextmanager
+def interruptible() -> Iterator[Callable[[], None]]:
+    """Ctrl-C that cannot be lost: what is yielded raises `KeyboardInterrupt` if there was one that somebody caught.
+
+    Python raises it wherever the program is, and within Ray that may be where exceptions are ignored.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: None
+        return
+    interrupted = threading.Event()
+    before = signal.getsignal(signal.SIGINT)
+
+    def note(number: int, frame: Any) -> None:
+        interrupted.set()
+        if callable(before):
+            before(number, frame)
+
+    def check() -> None:
+        if interrupted.is_set():
+            raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield check
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -21,7 +22,7 @@ from mixed_folder import make
 from PIL import Image, ImageChops
 from s3_server import CREDENTIALS, Bucket
 
-from most_sketch.drawing.cluster import Cluster, DrawSketches, run_on_ray
+from most_sketch.drawing.cluster import Cluster, DrawSketches, interruptible, run_on_ray
 from most_sketch.drawing.jobs import plan
 from most_sketch.drawing.options import Network, Options
 from most_sketch.drawing.ray_connection import LOCAL, connected
@@ -159,12 +160,23 @@ def test_ctrl_c(tmp_path: Path, tiny_weights: Path) -> None:
     assert ray_processes()
     running.send_signal(signal.SIGINT)
     _, errors = running.communicate(timeout=PATIENCE)
-    assert running.returncode == 130
+    assert running.returncode == 130, errors
     assert errors.startswith("interrupted; ")
     assert ray_processes() == []
     assert 0 < len(list((tmp_path / "ray").rglob("*.sketch.png"))) < FILES // 4
     for sketch in (tmp_path / "ray").rglob("*.sketch.png"):
         Image.open(sketch).load()
+
+
+def test_an_interrupt_that_was_caught_elsewhere_is_not_lost() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with interruptible() as check:
+        check()
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            check()
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 @pytest.mark.parametrize(
