@@ -96,7 +96,7 @@ def run_on_ray(
     """
     if not jobs:
         return
-    with connected(cluster.address) as ray, interruptible() as check:
+    with interruptible() as check, connected(cluster.address) as ray:
         left = {job.name: job for job in sweeping(jobs)}
         for record in _draw_together(ray, jobs, _Worker(options, network), cluster):
             check()
@@ -113,7 +113,7 @@ def run_on_ray(
 def interruptible() -> Iterator[Callable[[], None]]:
     """Ctrl-C that cannot be lost: what is yielded raises `KeyboardInterrupt` if there was one that somebody caught.
 
-    Python raises it wherever the program is, and within Ray that may be where exceptions are ignored.
+    Python raises it wherever the program is, and within Ray that may be where exceptions are ignored, or become others.
     """
     if threading.current_thread() is not threading.main_thread():
         yield lambda: None
@@ -133,6 +133,10 @@ def interruptible() -> Iterator[Callable[[], None]]:
     signal.signal(signal.SIGINT, note)
     try:
         yield check
+    except Exception as error:
+        if interrupted.is_set():
+            raise KeyboardInterrupt from error
+        raise
     finally:
         signal.signal(signal.SIGINT, before)
 

@@ -179,6 +179,18 @@ def test_an_interrupt_that_was_caught_elsewhere_is_not_lost() -> None:
     assert signal.getsignal(signal.SIGINT) is before
 
 
+def test_an_interrupt_that_became_another_error_is_still_one() -> None:
+    def ray(interrupted: bool) -> None:
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT if interrupted else signal.SIGCONT)
+        raise RuntimeError("an error of Ray's")
+
+    with pytest.raises(KeyboardInterrupt), interruptible():
+        ray(interrupted=True)
+    with pytest.raises(RuntimeError), interruptible():
+        ray(interrupted=False)
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
