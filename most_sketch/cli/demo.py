@@ -10,8 +10,8 @@ from typing import Annotated
 
 import typer
 
-from most_sketch.cli.help import DRAWING, OUTPUT
-from most_sketch.cli.options import Device, Offline, Weights
+from most_sketch.cli.help import OUTPUT
+from most_sketch.cli.options import Device, Offline, TaughtStyles, Weights
 from most_sketch.errors import MostSketchError
 from most_sketch.terminal import say
 
@@ -36,14 +36,7 @@ def demo_command(
     browser: Annotated[
         bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.", rich_help_panel=OUTPUT)
     ] = True,
-    style: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="FILE",
-            help="A style of teach, too: a file or owner/repo; may be repeated.",
-            rich_help_panel=DRAWING,
-        ),
-    ] = None,
+    style: TaughtStyles = None,
     weights: Weights = None,
     device: Device = "auto",
     offline: Offline = False,

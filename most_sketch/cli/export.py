@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from most_sketch.cli.help import DRAWING, OUTPUT
-from most_sketch.cli.options import WEIGHTS_HELP, Offline, Overwrite, keep_existing
+from most_sketch.cli.help import OUTPUT
+from most_sketch.cli.options import WEIGHTS_HELP, Offline, Overwrite, TaughtStyles, keep_existing
 from most_sketch.terminal import say
 
 
@@ -26,26 +26,20 @@ def export_command(
             rich_help_panel=OUTPUT,
         ),
     ] = None,
-    style: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="FILE",
-            help="A style that teach wrote, too; may be repeated. Goes with --output.",
-            rich_help_panel=DRAWING,
-        ),
-    ] = None,
+    style: TaughtStyles = None,
     overwrite: Overwrite = False,
     offline: Offline = False,
 ) -> None:
-    """Write the networks as ONNX files. Takes a minute; print where they are."""
-    from most_sketch.checkpoints.find import DEFAULT_WEIGHTS, find_weights
+    """Write the networks as ONNX files. Takes a minute; print where they are. Styles of teach go with --output."""
+    from most_sketch.checkpoints.find import DEFAULT_WEIGHTS, find_style, find_weights
     from most_sketch.checkpoints.hub import Hub
     from most_sketch.checkpoints.onnx_files import FILES, exported_folder, is_exported
 
     name = weights or DEFAULT_WEIGHTS
     if style and output is None:
         raise typer.BadParameter("--style goes with -o: convert draws in taught styles with torch")
-    path = find_weights(name, Hub(offline=offline))
+    hub = Hub(offline=offline)
+    path = find_weights(name, hub)
     folder = output or exported_folder(path)
     if output is None and not overwrite and is_exported(folder):
         say(f"{name}: is exported already")
@@ -57,5 +51,6 @@ def export_command(
     from most_sketch.checkpoints.onnx_export import export_weights
     from most_sketch.checkpoints.styles import read_styles_of
 
-    export_weights(path, folder, read_styles_of(path, name, style or ()))
+    styles = read_styles_of(path, name, [find_style(each, hub) for each in style or ()])
+    export_weights(path, folder, styles)
     typer.echo(folder)

@@ -46,6 +46,15 @@ AsJson = Annotated[
     bool, typer.Option("--json", help="JSON on standard output instead of text.", rich_help_panel=OUTPUT)
 ]
 Device = Annotated[str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to compute.", rich_help_panel=MACHINE)]
+TaughtStyles = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--style",
+        metavar="FILE",
+        help="A style of teach, too: a file or owner/repo; may be repeated.",
+        rich_help_panel=DRAWING,
+    ),
+]
 Precision = Annotated[
     Literal["auto", "fp32", "bf16"],
     typer.Option(metavar="auto|fp32|bf16", help="How exactly to compute.", rich_help_panel=MACHINE),

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from most_sketch.cli.help import DRAWING, OUTPUT
-from most_sketch.cli.options import Device, Offline, Overwrite, Weights, keep_existing
+from most_sketch.cli.help import OUTPUT
+from most_sketch.cli.options import Device, Offline, Overwrite, TaughtStyles, Weights, keep_existing
 from most_sketch.errors import InputError
 from most_sketch.terminal import say
 
@@ -28,14 +28,7 @@ def styles_command(
             rich_help_panel=OUTPUT,
         ),
     ] = None,
-    style: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="FILE",
-            help="A style of teach, too: a file or owner/repo; may be repeated.",
-            rich_help_panel=DRAWING,
-        ),
-    ] = None,
+    style: TaughtStyles = None,
     overwrite: Overwrite = False,
     weights: Weights = None,
     offline: Offline = False,
