@@ -1,12 +1,14 @@
 """How near do a few pairs bring weights to a style that they were not trained on?
 
     python benchmarks/leave_one_out.py WEIGHTS PAIRS --out FOLDER --trained WEIGHTS:STYLE
-        [--other WEIGHTS[:STYLE] ...] [--counts 5 10 20 50] [--minutes 8] [--reduce 2] [--limit N] [--backbones DIR]
+        [--other WEIGHTS[:STYLE] ...] [--counts 5 10 20 50] [--minutes 8] [--pix2pix N ...] [--reduce 2] [--limit N]
+        [--backbones DIR]
 
 WEIGHTS (a run or a file) never saw the style of PAIRS, a paired set in the frame. `most-sketch teach` shows them the
 first N pairs of a shuffled training part, for each N. The held-out pairs are scored beside (a) the nearest style that
-the weights have, by LPIPS, and (b) weights that were trained on all of it. What is printed is a table in Markdown; the
-share of the way from (a) to (b) is that in LPIPS. FOLDER keeps the table, a sheet and the styles: one that is there
+the weights have, by LPIPS, (b) weights that were trained on all of it, and (c) Pix2Pix, trained from nothing on the
+first N pairs of `--pix2pix` for the same minutes. What is printed is a table in Markdown; the share of the way from (a)
+to (b) is that in LPIPS. FOLDER keeps the table, a sheet and the styles: one that is there
 already is not taught again. Of a set that was enlarged, --reduce makes photos and drawings smaller before they are
 drawn and scored. `--limit` scores so many pairs, spread over those held out.
 """
@@ -18,6 +20,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -70,6 +73,7 @@ def main() -> None:
     parser.add_argument("--other", metavar="WEIGHTS[:STYLE]", nargs="+", default=[])
     parser.add_argument("--counts", type=int, nargs="+", default=[5, 10, 20, 50])
     parser.add_argument("--minutes", type=float, default=8.0)
+    parser.add_argument("--pix2pix", type=int, nargs="+", default=[])
     parser.add_argument("--reduce", type=int, default=1)
     parser.add_argument("--limit", type=int)
     parser.add_argument("--backbones", type=Path)
@@ -78,7 +82,7 @@ def main() -> None:
 
     training, held_out = hold_out(find_pairs(options.pairs))
     random.Random(options.seed).shuffle(training)
-    if max(options.counts) > len(training):
+    if max(*options.counts, *options.pix2pix) > len(training):
         parser.error(f"--counts: {options.pairs} has {len(training)} pairs to teach with")
     found = load_metrics(options.backbones, torch.device("cpu"), offline=True)
     if JUDGE in found.missing:
@@ -99,10 +103,14 @@ def main() -> None:
         rows = [nearest]
         for count in options.counts:
             style = options.out / f"{NAME}-{count}.safetensors"
-            cost = teach(options.weights, training[:count], style, options.minutes)
+            cost = teach(options.weights, training[:count], style, options.minutes, options.reduce)
             extended = with_styles(weights, read_styles_of(file, options.weights, [style]))
             row = score(f"{count} pairs", method(extended, len(weights.config.styles)), judged, metrics)
             rows.append(Row(row.title, row.scores, row.drawings, cost))
+        for count in options.pix2pix:
+            run = options.out / f"pix2pix-{count}"
+            train_pix2pix(run, training[:count], options.minutes, options.reduce)
+            rows.append(score(f"Pix2Pix, {count} pairs", method(load_weights(run), 0), judged, metrics))
         rows += [*others, trained]
         write_bytes(options.out / "sheet.png", encode_image(sheet(judged, rows), ".png"))
     text = table([*(row for row in known if row is not nearest), *rows], nearest, trained, len(judged))
@@ -152,7 +160,7 @@ def score(title: str, method: Method, pairs: Sequence[Pair], metrics: Metrics) -
     return Row(title, means, [each.sketch for each in spread(scored, SHOWN)])
 
 
-def teach(weights: str, pairs: Sequence[Pair], style: Path, minutes: float) -> dict[str, float]:
+def teach(weights: str, pairs: Sequence[Pair], style: Path, minutes: float, reduce: int) -> dict[str, float]:
     """Teach the weights a style by the command, in a process of its own; seconds and peak resident KiB that it took."""
     kept = style.with_suffix(".json")
     if style.is_file() and kept.is_file():
@@ -160,12 +168,9 @@ def teach(weights: str, pairs: Sequence[Pair], style: Path, minutes: float) -> d
         return cost
     style.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        for pair in pairs:
-            for kind, path in (("photos", pair.photo), ("sketches", pair.sketch)):
-                place = Path(folder, pair.database, kind, f"{pair.photo.stem}{path.suffix}")
-                place.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(path, place)
-        arguments = ["teach", folder, "--name", NAME, "-o", str(style), "--weights", weights, "--minutes", str(minutes)]
+        copy_pairs(pairs, Path(folder))
+        arguments = ["teach", folder, "--name", NAME, "-o", str(style), "--weights", weights]
+        arguments += ["--minutes", str(minutes), "--reduce", str(reduce)]
         sheet = str(style.with_suffix(".png"))
         start = time.monotonic()
         process = subprocess.Popen(
@@ -178,6 +183,45 @@ def teach(weights: str, pairs: Sequence[Pair], style: Path, minutes: float) -> d
     cost = {"seconds": time.monotonic() - start, "peak": usage.ru_maxrss}
     kept.write_text(json.dumps(cost))
     return cost
+
+
+def copy_pairs(pairs: Sequence[Pair], folder: Path) -> None:
+    for pair in pairs:
+        for kind, path in (("photos", pair.photo), ("sketches", pair.sketch)):
+            place = folder / pair.database / kind / f"{pair.photo.stem}{path.suffix}"
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, place)
+
+
+def train_pix2pix(run: Path, pairs: Sequence[Pair], minutes: float, reduce: int) -> None:
+    """Train Pix2Pix on the pairs, at the size at which it is scored, and stop it after some minutes."""
+    if (run / "weights.safetensors").is_file():
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        if reduce == 1:
+            copy_pairs(pairs, Path(folder))
+        reduced(pairs, reduce, Path(folder))
+        arguments = [
+            "--model",
+            "pix2pix",
+            "--data",
+            folder,
+            "--out",
+            str(run),
+            "--steps",
+            "1000000",
+            "--batch-size",
+            "2",
+        ]
+        settings = ["--set", "hold_out=0", "--set", "decay_from=1", "--perceptual", "none", "--device", "cpu"]
+        process = subprocess.Popen([sys.executable, "-m", "most_sketch", "train", *arguments, *settings])
+        try:
+            status = process.wait(60 * minutes)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGINT)
+            status = process.wait()
+    if status not in (0, 130):
+        sys.exit(f"train ended with {status}")
 
 
 def table(rows: Sequence[Row], nearest: Row, trained: Row, count: int) -> str:

@@ -18,7 +18,7 @@ from most_sketch import __version__
 from most_sketch.checkpoints.header import CONFIG_KEY
 from most_sketch.checkpoints.manifest import checksum
 from most_sketch.checkpoints.onnx_files import CASCADE_FILES, GENERATOR_FILE, INSTALL
-from most_sketch.checkpoints.styles import Style, with_styles
+from most_sketch.checkpoints.styles import Style, style_alone
 from most_sketch.checkpoints.weights import load_weights
 from most_sketch.config import to_dict
 from most_sketch.errors import InputError
@@ -40,8 +40,8 @@ PICTURES: Axes = {0: "pictures"}
 AREA: Axes = {0: "pictures", 2: "height", 3: "width"}
 
 
-def export_weights(weights: Path, folder: Path, styles: Sequence[Style] = ()) -> None:
-    """Write the `onnx_files.FILES` of the weights in a file, and of styles taught to them, into a folder.
+def export_weights(weights: Path, folder: Path, style: Style | None = None) -> None:
+    """Write the `onnx_files.FILES` of the weights in a file into a folder; with a style taught to them, of that alone.
 
     The generator takes `photo` (B, 3, H, W) float32 RGB in [-1, 1] and `style` (B,) int64, and gives `sketch`
     (B, 1, H, W) in [-1, 1]; its metadata hold the `ModelConfig`. Raises `WeightsError`, and `InputError` where packages
@@ -50,7 +50,9 @@ def export_weights(weights: Path, folder: Path, styles: Sequence[Style] = ()) ->
     missing = [name for name in ("onnx", "onnxscript") if find_spec(name) is None]
     if missing:
         raise InputError(f"to export weights {' and '.join(missing)} must be installed: {INSTALL}")
-    generator = with_styles(load_weights(weights), styles)
+    generator = load_weights(weights)
+    if style is not None:
+        generator = style_alone(generator, style)
     about = {"made_by": f"most-sketch {__version__}", "weights_sha256": checksum(weights)}
     # The generator last: where it is, all are.
     for name, network, side in zip(CASCADE_FILES, load_networks(torch.device("cpu")), (35, 24, 48), strict=True):

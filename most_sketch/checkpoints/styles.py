@@ -1,11 +1,11 @@
-"""A style's file: one memory that was taught to a network, small, and of use with those weights alone."""
+"""A style's file: a memory that was taught to a network and a small change of its renderer, for those weights alone."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -17,14 +17,17 @@ from most_sketch.checkpoints.manifest import checksum
 from most_sketch.checkpoints.weights import TRAINING_ONLY, read_tensors
 from most_sketch.config import from_dict, to_dict
 from most_sketch.errors import InputError, WeightsError
-from most_sketch.network.build import AnyGenerator, build_generator
+from most_sketch.network.build import AnyGenerator
 from most_sketch.network.config import STYLE_NAME, ModelConfig
-from most_sketch.network.generator import Generator
+from most_sketch.network.generator import Generator, Renderer
+from most_sketch.network.low_rank import changed
 from most_sketch.photo.images import write_bytes
 
 STYLE_FORMAT = 1
 MAX_STYLE = 1 << 24
-"""Bytes of the largest style that is read; those of `most-net` have 130 thousand."""
+"""Bytes of the largest style that is read; those of `most-net` have SIZE."""
+CHANGE = "renderer."
+"""Begins the names of a change's tensors."""
 MAX_TEXT = 200
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -65,11 +68,19 @@ class StyleInfo:
 
 @dataclass(frozen=True)
 class Style:
-    """A memory of one style: keys and values (K, C) float32, as `memory.Memory` has them for each."""
+    """A style that was taught, in float32."""
 
     info: StyleInfo
     keys: Tensor
+    """(K, C), as `memory.Memory` has them for each style."""
     values: Tensor
+    change: Mapping[str, Tensor] = field(default_factory=dict)
+    """Of the renderer, as `low_rank.change_of` has it; empty if it is the network's own."""
+
+    def half(self) -> Style:
+        """As it is after it was saved."""
+        change = {name: tensor.half().float() for name, tensor in self.change.items()}
+        return Style(self.info, self.keys.half().float(), self.values.half().float(), change)
 
 
 def check_name(name: str) -> None:
@@ -82,8 +93,10 @@ def check_name(name: str) -> None:
 
 def save_style(path: Path, style: Style) -> None:
     """Write a style in half precision, in full or not at all. Raises `InputError` that says why not."""
-    tensors = {"keys": style.keys.half().contiguous(), "values": style.values.half().contiguous()}
-    write_bytes(path, save(tensors, {STYLE_KEY: json.dumps(to_dict(style.info))}))
+    tensors = {"keys": style.keys, "values": style.values}
+    tensors |= {f"{CHANGE}{name}": tensor for name, tensor in style.change.items()}
+    halves = {name: tensor.half().contiguous() for name, tensor in tensors.items()}
+    write_bytes(path, save(halves, {STYLE_KEY: json.dumps(to_dict(style.info))}))
 
 
 def read_style_info(path: Path) -> StyleInfo:
@@ -97,11 +110,13 @@ def read_style(path: Path) -> Style:
     with open_safetensors(path) as (file, contents):
         info = _info(path, contents)
         shapes = contents.shapes
-        if shapes.keys() != {"keys", "values"} or shapes["keys"] != shapes["values"] or len(shapes["keys"]) != 2:
+        memory = {name: shape for name, shape in shapes.items() if not name.startswith(CHANGE)}
+        if memory.keys() != {"keys", "values"} or memory["keys"] != memory["values"] or len(memory["keys"]) != 2:
             raise WeightsError(f"{path}: its tensors are not the keys and values of a memory")
         file.seek(0)
         tensors = read_tensors(path, file.read(contents.size))
-    return Style(info, tensors["keys"], tensors["values"])
+    change = {name.removeprefix(CHANGE): tensor for name, tensor in tensors.items() if name not in memory}
+    return Style(info, tensors["keys"], tensors["values"], change)
 
 
 def read_styles_of(weights: Path, called: str | Path, paths: Iterable[Path]) -> list[Style]:
@@ -135,28 +150,54 @@ def with_names(config: ModelConfig, names: Sequence[str]) -> ModelConfig:
 def with_styles(generator: AnyGenerator, styles: Sequence[Style]) -> AnyGenerator:
     """A generator that draws in more styles: the same tensors, a memory more for each, after its own.
 
-    Raises `InputError` for a name that is there already, `WeightsError` for memories of another shape.
+    Raises `InputError` for a name that is there already, `WeightsError` for what does not fit the network.
     """
     if not styles:
         return generator
     config = with_names(generator.config, [style.info.name for style in styles])
-    if not config.memory:
+    return _extended(generator, config, styles)
+
+
+def style_alone(generator: AnyGenerator, style: Style) -> Generator:
+    """A generator of the same network that draws in one taught style and no other. Errors as `with_styles`."""
+    alone = _extended(generator, replace(generator.config, styles=(style.info.name,)), [style])
+    if style.change:
+        alone.renderer = _changed(alone.renderer, style)
+        alone.own_renderers.clear()
+    return alone
+
+
+def _extended(generator: AnyGenerator, config: ModelConfig, styles: Sequence[Style]) -> Generator:
+    """A generator of this config, whose last styles are these, after the first of its own."""
+    if not isinstance(generator, Generator) or not config.memory:
         raise WeightsError(f"the style {styles[0].info.name} is a memory, and these weights are without (memory=false)")
-    state = generator.state_dict()
-    for style in styles:
-        for name, tensor in (("memory.keys", style.keys), ("memory.values", style.values)):
+    own = len(config.styles) - len(styles)
+    state = {name: tensor for name, tensor in generator.state_dict().items() if not name.startswith("own_renderers.")}
+    memories = {"memory.keys": [style.keys for style in styles], "memory.values": [style.values for style in styles]}
+    for name, more in memories.items():
+        for style, tensor in zip(styles, more, strict=True):
             if tensor.shape != state[name].shape[1:]:
                 raise WeightsError(f"the memory of the style {style.info.name} is of another shape than the weights'")
-            state[name] = torch.cat([state[name], tensor[None].to(state[name])])
+        state[name] = torch.cat([state[name][:own], torch.stack(more).to(state[name])])
     for name, fresh in zip(TRAINING_ONLY, (True, 0), strict=True):
         more = state[name].new_full((len(styles), *state[name].shape[1:]), fresh)
-        state[name] = torch.cat([state[name], more])
+        state[name] = torch.cat([state[name][:own], more])
     with torch.device("meta"):
-        extended = build_generator(config)
+        extended = Generator(config)
     extended.load_state_dict(state, assign=True)
-    if isinstance(generator, Generator) and isinstance(extended, Generator):
-        extended.paper = (*generator.paper, *(style.info.paper for style in styles))
+    extended.paper = (*generator.paper[:own], *(style.info.paper for style in styles))
+    extended.own_renderers.update({place: each for place, each in generator.own_renderers.items() if int(place) < own})
+    for place, style in enumerate(styles, own):
+        if style.change:
+            extended.own_renderers[str(place)] = _changed(generator.renderer, style)
     return extended.eval().requires_grad_(False)
+
+
+def _changed(renderer: Renderer, style: Style) -> Renderer:
+    try:
+        return changed(renderer, style.change)
+    except ValueError as error:
+        raise WeightsError(f"the style {style.info.name} changes what the weights have not: {error}") from error
 
 
 def _info(path: Path, contents: Contents) -> StyleInfo:

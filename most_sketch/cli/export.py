@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from most_sketch.cli.help import OUTPUT
-from most_sketch.cli.options import WEIGHTS_HELP, Offline, Overwrite, TaughtStyles, keep_existing
+from most_sketch.cli.help import DRAWING, OUTPUT
+from most_sketch.cli.options import WEIGHTS_HELP, Offline, Overwrite, keep_existing
 from most_sketch.terminal import say
 
 
@@ -26,11 +26,18 @@ def export_command(
             rich_help_panel=OUTPUT,
         ),
     ] = None,
-    style: TaughtStyles = None,
+    style: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="A style of teach, instead of the weights' own: a file or owner/repo.",
+            rich_help_panel=DRAWING,
+        ),
+    ] = None,
     overwrite: Overwrite = False,
     offline: Offline = False,
 ) -> None:
-    """Write the networks as ONNX files. Takes a minute; print where they are. Styles of teach go with --output."""
+    """Write the networks as ONNX files. Takes a minute; print where they are. A style of teach goes with --output."""
     from most_sketch.checkpoints.find import DEFAULT_WEIGHTS, find_style, find_weights
     from most_sketch.checkpoints.hub import Hub
     from most_sketch.checkpoints.onnx_files import FILES, exported_folder, is_exported
@@ -51,6 +58,6 @@ def export_command(
     from most_sketch.checkpoints.onnx_export import export_weights
     from most_sketch.checkpoints.styles import read_styles_of
 
-    styles = read_styles_of(path, name, [find_style(each, hub) for each in style or ()])
-    export_weights(path, folder, styles)
+    (taught,) = read_styles_of(path, name, [find_style(style, hub)]) if style else (None,)
+    export_weights(path, folder, taught)
     typer.echo(folder)

@@ -54,6 +54,16 @@ def teach_command(
             rich_help_panel=PAIRS,
         ),
     ] = False,
+    reduce: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=1,
+            max=8,
+            help="How many times drawings in the frame were enlarged; they are compared so much smaller.",
+            rich_help_panel=TRAINING,
+        ),
+    ] = 1,
     perceptual: Annotated[
         str,
         typer.Option(
@@ -82,7 +92,7 @@ def teach_command(
         raise InputError(f"{sheet}: cannot write this format; there is {', '.join(WRITE_FORMATS)}")
     for path in (output, sheet):
         keep_existing(path, overwrite)
-    how = Teaching(minutes, keep_paper=keep_paper, perceptual=perceptual, device=device)
+    how = Teaching(minutes, reduce=reduce, keep_paper=keep_paper, perceptual=perceptual, device=device)
     with _progress() as report:
         taught = teach(
             pairs,

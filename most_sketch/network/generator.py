@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -105,24 +107,50 @@ class Generator(nn.Module):
         self.renderer = Renderer(config)
         self.paper = (1.0,) * len(config.styles)
         """Tone of each style's paper, in [-1, 1]: white, but of styles that were taught and have another."""
+        self.own_renderers = nn.ModuleDict()
+        """Of styles that were taught and have one of their own, by the style's index. No file of weights has any."""
 
     def forward(self, photo: Tensor, style: Tensor) -> Tensor:
         """Draw. photo (B, 3, H, W) RGB in [-1, 1] of any size, style (B,) index -> (B, 1, H, W) in [-1, 1]."""
         height, width = photo.shape[-2:]
         features, stem = self.photo_encoder(pad_to_stride(photo, self.config.feature_stride))
         style_map = self.memory.read(features, style).to(features.dtype)
-        return crop_to(self.render(features, style_map, stem, self._paper_of(style)), height, width)
+        if not self.own_renderers:
+            return crop_to(self.render(features, style_map, stem, self._paper_of(style)), height, width)
+        order: list[int] = []
+        drawn = []
+        for own, places in self._by_renderer(style):
+            order += places
+            paper = self._paper_of(style[places])
+            drawn.append(self.render(features[places], style_map[places], stem[places], paper, own))
+        sketches = torch.cat(drawn)[torch.tensor(order, device=style.device).argsort()]
+        return crop_to(sketches, height, width)
 
-    def render(self, features: Tensor, style_map: Tensor, stem: Tensor, paper: Tensor | float = 1.0) -> Tensor:
+    def render(
+        self,
+        features: Tensor,
+        style_map: Tensor,
+        stem: Tensor,
+        paper: Tensor | float = 1.0,
+        renderer: nn.Module | None = None,
+    ) -> Tensor:
         """All that comes after the memory: what `Renderer` takes, without the matte -> sketch (B, 1, H, W).
 
-        `paper` is the tone in [-1, 1] of what is around the person: one, or (B, 1, 1, 1).
+        `paper` is the tone in [-1, 1] of what is around the person: one, or (B, 1, 1, 1). `renderer` is the network's
+        own if there is none.
         """
+        renderer = self.renderer if renderer is None else renderer
         if self.matte is None:
-            sketch: Tensor = self.renderer(features, style_map, stem)
+            sketch: Tensor = renderer(features, style_map, stem)
             return sketch
         matte = self.matte(features)
-        return clear_paper(matte, self.renderer(features, style_map, stem, matte), paper)
+        return clear_paper(matte, renderer(features, style_map, stem, matte), paper)
+
+    def _by_renderer(self, style: Tensor) -> Iterator[tuple[nn.Module, list[int]]]:
+        """The renderers of styles (B,), each with the places in the batch that it draws."""
+        owns, indices = dict(self.own_renderers.items()), style.tolist()
+        for index in sorted(set(indices)):
+            yield owns.get(str(index), self.renderer), [place for place, other in enumerate(indices) if other == index]
 
     def _paper_of(self, style: Tensor) -> Tensor | float:
         """The tone of the paper of styles (B,), as `render` takes it."""

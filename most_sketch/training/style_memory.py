@@ -1,11 +1,10 @@
-"""A memory for one new style, in a network that stays as it is: written from pairs, then tuned."""
+"""A memory for one new style, written from pairs in a network that stays as it is."""
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 import torch
 import torch.nn.functional as F
@@ -13,12 +12,9 @@ from torch import Tensor
 
 from most_sketch.errors import InputError
 from most_sketch.network.encoder import Encoder
-from most_sketch.network.generator import Generator, pad_to_stride
+from most_sketch.network.generator import Generator, Renderer, pad_to_stride
 from most_sketch.network.matte import PAPER
 from most_sketch.network.memory import Memory, similarity, to_slots
-from most_sketch.training import losses
-from most_sketch.training.perceptual import PerceptualBackbone
-from most_sketch.training.presets import PRESETS
 
 PLACE = 8
 """Side in pixels of the places over which tone and strokes are compared."""
@@ -26,21 +22,15 @@ PASSES = 3
 """Times that all pairs are written."""
 DECAY = 0.9
 """Alpha of Eq. 6. Departure: training's .99 is for thousands of batches, here there are some dozen."""
-CROP = 256
-"""Side in pixels of what a step of tuning sees; training's."""
 NEARLY_WHITE = 0.8
 """The tone in [-1, 1] from which paper counts as white: scans of white paper are no whiter."""
-RATE = 0.02
-"""Learning rate of the values, in standard deviations of the values that tuning begins with."""
-MEASURED = 4
-"""Steps after which it is known how long one takes."""
 
 
 @dataclass(frozen=True)
 class SeenPair:
     """A pair as the network sees it, padded to its feature stride.
 
-    `see` leaves it on the CPU and in half precision: a pair of 400 x 500 takes 8 MB.
+    `see` leaves it on the CPU and in half precision: a pair of 400 x 500 takes 9 MB.
     """
 
     features: Tensor
@@ -50,6 +40,13 @@ class SeenPair:
     """(1, C, H / s, W / s) of the drawing."""
     target: Tensor
     """The drawing, (1, 1, H, W) in [-1, 1]."""
+    photo: Tensor
+    """(1, 3, H, W) in [-1, 1]."""
+
+    @property
+    def parts(self) -> tuple[Tensor, ...]:
+        """All of it, in order."""
+        return self.features, self.stem, self.sketch_features, self.target, self.photo
 
     def piece(self, side: int, chance: torch.Generator) -> SeenPair:
         """A random square of it, of about `side` pixels, or as much as there is."""
@@ -62,24 +59,29 @@ class SeenPair:
             unit = picture.shape[-1] // width
             return picture[..., top * unit : (top + high) * unit, left * unit : (left + wide) * unit]
 
-        return SeenPair(*(cut(part) for part in (self.features, self.stem, self.sketch_features, self.target)))
+        return SeenPair(*map(cut, self.parts))
 
 
 @torch.no_grad()
 def see(generator: Generator, sketch_encoder: Encoder, photo: Tensor, sketch: Tensor) -> SeenPair:
     """Encode a pair: photo (3, H, W) and sketch (1, H, W) in [-1, 1]."""
     stride, device = generator.config.feature_stride, next(generator.parameters()).device
-    target = pad_to_stride(sketch[None], stride)
-    features, stem = generator.photo_encoder(pad_to_stride(photo[None], stride).to(device))
+    picture, target = (pad_to_stride(each[None], stride) for each in (photo, sketch))
+    features, stem = generator.photo_encoder(picture.to(device))
     sketch_features, _ = sketch_encoder(target.to(device))
-    return SeenPair(*(part.half().cpu() for part in (features, stem, sketch_features, target)))
+    return SeenPair(*(part.half().cpu() for part in (features, stem, sketch_features, target, picture)))
 
 
-def draw_seen(generator: Generator, memory: Memory, pair: SeenPair, paper: float = 1.0) -> Tensor:
-    """Draw a pair's photo with a memory of one style, on paper of its tone, as (1, 1, H, W) in [-1, 1]."""
+def draw_seen(
+    generator: Generator, memory: Memory, pair: SeenPair, paper: float = 1.0, renderer: Renderer | None = None
+) -> Tensor:
+    """Draw a pair's photo with a memory of one style, on paper of its tone, as (1, 1, H, W) in [-1, 1].
+
+    `renderer` is the network's own if there is none.
+    """
     features, stem = (part.float().to(memory.keys.device) for part in (pair.features, pair.stem))
     style = torch.zeros(1, dtype=torch.long, device=features.device)
-    return generator.render(features, memory.read(features, style), stem, paper)
+    return generator.render(features, memory.read(features, style), stem, paper, renderer)
 
 
 @torch.no_grad()
@@ -123,10 +125,24 @@ def _strokes(sketch: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def judge(generator: Generator, memory: Memory, pairs: Sequence[SeenPair], paper: float = 1.0) -> float:
-    """The mean `difference` of the drawings of pairs with a memory, on paper of its tone, and their sketches."""
-    each = (difference(draw_seen(generator, memory, pair, paper).cpu(), pair.target.float()).item() for pair in pairs)
-    return sum(each) / len(pairs)
+def judge(
+    generator: Generator,
+    memory: Memory,
+    pairs: Sequence[SeenPair],
+    paper: float = 1.0,
+    renderer: Renderer | None = None,
+    reduce: int = 1,
+) -> float:
+    """The mean `difference` of the drawings of pairs, as `draw_seen` draws them, and their sketches.
+
+    Both are made `reduce` times smaller before.
+    """
+    differences = []
+    for pair in pairs:
+        drawn = draw_seen(generator, memory, pair, paper, renderer).cpu(), pair.target.float()
+        sketch, target = (F.avg_pool2d(picture, reduce) for picture in drawn)
+        differences.append(difference(sketch, target).item())
+    return fmean(differences)
 
 
 def memory_of(generator: Generator, style: int) -> Memory:
@@ -177,58 +193,6 @@ def write_together(memory: Memory, pairs: Sequence[SeenPair], chance: torch.Gene
             sums[slot] = torch.cat([photo[place], sketch[place]])
         means = (sums / votes.clamp(min=1)[:, None])[None]
         memory.keys, memory.values = means[..., :channels], means[..., channels:]
-
-
-def tune(
-    generator: Generator,
-    memory: Memory,
-    pairs: Sequence[SeenPair],
-    most: int,
-    seconds: float,
-    chance: torch.Generator,
-    backbone: PerceptualBackbone | None,
-    report: Callable[[int, int], None],
-    paper: float = 1.0,
-) -> int:
-    """Learn the values of a memory by gradients, in at most so many steps and about so many seconds; returns steps.
-
-    All else stands still, the paper's tone too. `report` is called with steps done and steps in all.
-    """
-    if seconds <= 0:
-        return 0
-    memory.values = memory.values.detach().clone().requires_grad_()
-    rate = RATE * memory.values.std().item()
-    optimiser = torch.optim.Adam([memory.values], rate)
-    steps, done, start = most, 0, time.monotonic()
-    while done < steps:
-        for group in optimiser.param_groups:
-            group["lr"] = rate * (1 + math.cos(math.pi * done / steps)) / 2
-        pair = pairs[int(torch.randint(len(pairs), (), generator=chance))].piece(CROP, chance)
-        target = pair.target.float().to(memory.keys.device)
-        loss = _loss(draw_seen(generator, memory, pair, paper), target, backbone)
-        optimiser.zero_grad()
-        torch.autograd.backward(loss)
-        optimiser.step()
-        done += 1
-        if done == MEASURED:
-            steps = max(done, min(most, int(seconds * done / (time.monotonic() - start))))
-        report(done, steps)
-    memory.values = memory.values.detach()
-    return done
-
-
-def _loss(sketch: Tensor, target: Tensor, backbone: PerceptualBackbone | None) -> Tensor:
-    """Training's, without its judge. Departure: `difference` keeps the strokes that L1 alone would blur away."""
-    weights = PRESETS["ours"][1].losses
-    loss = weights.reconstruction * (losses.reconstruction(sketch, target) + difference(sketch, target))
-    if backbone is None:
-        return loss
-    with torch.no_grad():
-        theirs = backbone(target)
-    ours = backbone(sketch)
-    return (
-        loss + weights.style * losses.style(ours[:2], theirs[:2]) + weights.content * losses.content(ours[2], theirs[2])
-    )
 
 
 def _features(memory: Memory, pair: SeenPair) -> tuple[Tensor, Tensor]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -23,7 +22,8 @@ from most_sketch.device import resolve_device
 from most_sketch.errors import InputError
 from most_sketch.network.build import draw
 from most_sketch.network.encoder import Encoder
-from most_sketch.network.generator import Generator
+from most_sketch.network.generator import Generator, Renderer
+from most_sketch.network.low_rank import change_of
 from most_sketch.network.memory import Memory
 from most_sketch.pairs.pairs import Pair, find_pairs, load_pair, read_pictures
 from most_sketch.pairs.paper import DARKEST_PAPER, border_level
@@ -36,7 +36,8 @@ from most_sketch.training.augmentation import augment
 from most_sketch.training.config import TrainConfig
 from most_sketch.training.perceptual import PerceptualBackbone, load_backbone
 from most_sketch.training.sheets import captioned, contact_sheet
-from most_sketch.training.style_memory import judge, memory_of, paper_of, see, tune, write, write_together
+from most_sketch.training.style_memory import SeenPair, judge, memory_of, paper_of, see, write, write_together
+from most_sketch.training.tuning import Budget, tune
 
 MAX_PAIRS = 100
 """More are for `train`."""
@@ -47,6 +48,12 @@ VIEWS, MOST_VIEWS = 3, 80
 LOOKING = 0.25
 """Share of the time after which pairs are seen no more than once."""
 MOVES = TrainConfig(shift=4, tone=0.15)
+WAYS: dict[str, Callable[[Memory, Sequence[SeenPair], torch.Generator], None]] = {
+    "nearest": lambda *_: None,
+    "written": write,
+    "written together": write_together,
+}
+"""Of beginning with the memory of the nearest style."""
 COMPARED = 4
 """Pairs whose drawings decide which style is nearest, and rows of the sheet."""
 
@@ -62,6 +69,8 @@ class Teaching:
     """How long it may take about, without bringing pairs into the frame."""
     steps: int = 600
     """Of tuning, at most."""
+    reduce: int = 1
+    """How many times smaller drawings are compared than they are in the frame: for those that were enlarged into it."""
     keep_paper: bool = False
     """Leave the drawings' paper as it is when pairs are brought into the frame; so is dark paper always."""
     perceptual: str = "none"
@@ -194,39 +203,41 @@ def _learn(
 
     unlike = []
     for place in range(len(generator.config.styles)):
-        unlike.append(judge(generator, memory_of(generator, place), shown, paper))
+        unlike.append(judge(generator, memory_of(generator, place), shown, paper, reduce=how.reduce))
         report("looking for the nearest style", place + 1, len(generator.config.styles))
     nearest = unlike.index(min(unlike))
 
-    candidates: dict[str, Memory] = {"nearest": memory_of(generator, nearest)}
-    for name, writing in (("written", write), ("written together", write_together)):
-        candidates[name] = deepcopy(candidates["nearest"])
-        writing(candidates[name], seen, chance)
+    candidates: dict[str, tuple[Memory, Renderer]] = {}
+    for name, writing in WAYS.items():
+        memory = memory_of(generator, nearest)
+        writing(memory, seen, chance)
+        candidates[name] = memory, generator.renderer
     judging = time.monotonic()
     differences = {}
-    for name, memory in candidates.items():
-        differences[name] = judge(generator, memory, judging_pairs, paper)
+    for name, (memory, _) in candidates.items():
+        differences[name] = judge(generator, memory, judging_pairs, paper, reduce=how.reduce)
         report("writing the memory", len(differences), len(candidates))
     best = min(differences, key=lambda name: differences[name])
 
     # The last comparison and the sheet still come, and take about as long as that of the three did.
     left = 60 * how.minutes - (time.monotonic() - start) - (time.monotonic() - judging)
-    tuned = deepcopy(candidates[best])
-    told = partial(report, "tuning its values")
-    steps = tune(generator, tuned, seen, how.steps, left, chance, backbone, told, paper)
-    if steps:
-        candidates["tuned"] = tuned
-        differences["tuned"] = judge(generator, tuned, judging_pairs, paper)
+    told = partial(report, "tuning")
+    budget = Budget(how.steps, left)
+    tuned = tune(generator, candidates[best][0], seen, budget, chance, backbone, told, paper, how.reduce)
+    if tuned:
+        candidates["tuned"] = tuned.memory, tuned.renderer
+        differences["tuned"] = judge(generator, tuned.memory, judging_pairs, paper, tuned.renderer, how.reduce)
     kept = min(differences, key=lambda name: differences[name])
 
     names = generator.config.styles
-    made = f"from {names[nearest]}, {kept}" + (f" in {steps} steps after {best}" if kept == "tuned" else "")
-    if kept == "nearest":
+    made = f"from {names[nearest]}, {kept}"
+    if tuned and kept == "tuned":
+        made += f" in {tuned.steps} steps after {best}"
+    elif kept == "nearest":
         made = f"{names[nearest]} as it is, for nothing that was written or tuned came nearer"
-    memory = candidates[kept]
-    style = Style(
-        replace(info, made=made, paper=paper), *(part[0].half().float() for part in (memory.keys, memory.values))
-    )
+    memory, renderer = candidates[kept]
+    change = change_of(renderer, generator.renderer)
+    style = Style(replace(info, made=made, paper=paper), memory.keys[0], memory.values[0], change).half()
     sheet = _sheet(generator, style, nearest, [pictures[place] for place in judges[:COMPARED]])
     return Taught(style, names[nearest], differences, kept, len(held_out), (), sheet)
 

@@ -24,6 +24,7 @@ from most_sketch.checkpoints.styles import (
     read_style_info,
     read_styles_of,
     save_style,
+    style_alone,
     with_styles,
 )
 from most_sketch.checkpoints.weights import load_weights, save_weights
@@ -31,6 +32,7 @@ from most_sketch.config import to_dict
 from most_sketch.drawing.sketcher import Sketcher
 from most_sketch.errors import InputError, WeightsError
 from most_sketch.network.config import ModelConfig
+from most_sketch.network.low_rank import change_of, changeable
 from most_sketch.network.pix2pix import UNet256
 
 
@@ -72,6 +74,42 @@ def test_weights_draw_in_it_beside_their_own_styles(tiny_weights: Path, style: S
     drawn = after(photo, torch.tensor([2]))
     before.memory.keys[1], before.memory.values[1] = style.keys, style.values
     assert torch.equal(drawn, before(photo, torch.tensor([1])))
+
+
+@pytest.fixture
+def bold(tiny_weights: Path, style: Style) -> Style:
+    """A style with a change of the renderer."""
+    renderer = changeable(load_weights(tiny_weights).renderer, 2)
+    before = {name: tensor.clone() for name, tensor in renderer.named_parameters()}
+    for name, parameter in renderer.named_parameters():
+        if parameter.requires_grad:
+            parameter.data += 0.3 * torch.randn_like(before[name])
+    return replace(style, change=change_of(renderer, load_weights(tiny_weights).renderer)).half()
+
+
+def test_a_change_of_the_renderer_is_kept_and_is_that_of_its_style_alone(
+    tiny_weights: Path, style: Style, bold: Style, tmp_path: Path
+) -> None:
+    save_style(tmp_path / "bold.safetensors", bold)
+    bold = replace(read_style(tmp_path / "bold.safetensors"), info=replace(bold.info, name="bold"))
+    plain, one, both = (with_styles(load_weights(tiny_weights), each) for each in ([style], [bold], [style, bold]))
+    photos = torch.rand(4, 3, 20, 16)
+    mixed = both(photos, torch.tensor([3, 0, 3, 2]))
+    torch.testing.assert_close(mixed[[1, 3]], plain(photos[[1, 3]], torch.tensor([0, 2])))
+    torch.testing.assert_close(mixed[[0, 2]], one(photos[[0, 2]], torch.tensor([2, 2])))
+    assert (mixed[0] - plain(photos[:1], torch.tensor([2]))[0]).abs().max() > 0.01
+    # One style after another is the same as both at once.
+    again = with_styles(with_styles(load_weights(tiny_weights), [bold]), [style])
+    torch.testing.assert_close(again(photos[:1], torch.tensor([2])), one(photos[:1], torch.tensor([2])))
+    alone = style_alone(load_weights(tiny_weights), bold)
+    assert alone.config.styles == ("bold",)
+    torch.testing.assert_close(alone(photos, torch.zeros(4).long()), one(photos, torch.full((4,), 2)))
+    assert alone.state_dict().keys() == load_weights(tiny_weights).state_dict().keys()
+
+
+def test_a_change_that_does_not_fit_is_refused(tiny_weights: Path, style: Style) -> None:
+    with pytest.raises(WeightsError, match=r"style chalk changes what the weights have not: there is no decoder\.bias"):
+        with_styles(load_weights(tiny_weights), [replace(style, change={"decoder.bias": torch.ones(3)})])
 
 
 def test_its_paper_is_around_what_is_drawn(

@@ -59,7 +59,7 @@ def test_ten_pairs_make_a_style_that_the_weights_draw_in(
         report=lambda what, *done: told.update({what: done}),
     )
     assert all(done == total for done, total in told.values())
-    assert told["tuning its values"] == (20, 20)
+    assert told["tuning"] == (20, 20)
     assert taught.judged == 2
     assert taught.nearest in ("ink", "wash")
     assert list(taught.differences) == ["nearest", "written", "written together", "tuned"]
@@ -75,7 +75,10 @@ def test_ten_pairs_make_a_style_that_the_weights_draw_in(
     file = tmp_path / "mine.safetensors"
     save_style(file, taught.style)
     assert file.stat().st_size < 2_000_000
-    assert torch.equal(read_style(file).values, taught.style.values)
+    again = read_style(file)
+    assert torch.equal(again.values, taught.style.values)
+    assert again.change.keys() == taught.style.change.keys() != set()
+    assert all(torch.equal(again.change[name], tensor) for name, tensor in taught.style.change.items())
     sketcher = Sketcher.load(weights, "cpu", "fp32", styles=[file])
     assert sketcher.styles == ("ink", "wash", "mine")
     # What a cluster's driver knows without the tensors, and its workers load.

@@ -1,0 +1,135 @@
+"""Tune a taught style by gradients: the values of its memory, and a small change of the renderer.
+
+All else stands still. Beyond the paper, where a memory is all that an artist's drawings are known by.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from most_sketch.network.discriminator import PatchDiscriminator
+from most_sketch.network.generator import Generator, Renderer
+from most_sketch.network.low_rank import changeable
+from most_sketch.network.memory import Memory
+from most_sketch.training import losses
+from most_sketch.training.perceptual import PerceptualBackbone
+from most_sketch.training.presets import PRESETS
+from most_sketch.training.style_memory import SeenPair, difference, draw_seen
+
+RANK = 8
+"""Of what is added to a convolution."""
+RATE = 3e-3
+"""Learning rate of the change."""
+VALUES_RATE = 0.02
+"""Learning rate of the values, in standard deviations of the values that tuning begins with."""
+ADVERSARIAL = 20.0
+JUDGE_CHANNELS = 32
+CROP = 256
+"""Side in pixels of what a step sees; training's."""
+WARM_UP = 10
+"""Steps in which the rates rise, until the optimisers know how large gradients are."""
+MEASURED = 4
+"""Steps after which it is known how long one takes."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long tuning may take."""
+
+    steps: int
+    seconds: float
+
+
+class Tuned(NamedTuple):
+    """A style as it is drawn: its memory, its renderer; and the steps that it took."""
+
+    memory: Memory
+    renderer: Renderer
+    steps: int
+
+
+def tune(
+    generator: Generator,
+    memory: Memory,
+    pairs: Sequence[SeenPair],
+    budget: Budget,
+    chance: torch.Generator,
+    backbone: PerceptualBackbone | None = None,
+    report: Callable[[int, int], None] = lambda *_: None,
+    paper: float = 1.0,
+    reduce: int = 1,
+) -> Tuned | None:
+    """Learn a style that begins with this memory; None if there is no time.
+
+    Drawings are judged `reduce` times smaller than they are drawn, on paper of this tone, which is not learnt. `report`
+    is called with steps done and steps in all.
+    """
+    if budget.seconds <= 0:
+        return None
+    device, memory = memory.keys.device, deepcopy(memory)
+    memory.values = memory.values.detach().clone().requires_grad_()
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(int(torch.randint(2**31, (), generator=chance)))
+        renderer = changeable(generator.renderer, RANK)
+        judge = PatchDiscriminator(channels=JUDGE_CHANNELS).to(device)
+    betas = PRESETS["ours"][1].betas
+    learnt = [parameter for parameter in renderer.parameters() if parameter.requires_grad]
+    spread = memory.values.std().item()
+    drawing = torch.optim.Adam(
+        [{"params": learnt, "lr": RATE}, {"params": [memory.values], "lr": VALUES_RATE * spread}], betas=betas
+    )
+    judging = torch.optim.Adam(judge.parameters(), PRESETS["ours"][1].discriminator_rate, betas)
+    rates = [group["lr"] for group in drawing.param_groups]
+    style = torch.zeros(1, dtype=torch.long, device=device)
+
+    steps, done, start = budget.steps, 0, time.monotonic()
+    while done < steps:
+        share = min(1, (done + 1) / WARM_UP) * (1 + math.cos(math.pi * done / steps)) / 2
+        for group, rate in zip(drawing.param_groups, rates, strict=True):
+            group["lr"] = share * rate
+        pair = pairs[int(torch.randint(len(pairs), (), generator=chance))].piece(CROP, chance)
+        drawn = draw_seen(generator, memory, pair, paper, renderer)
+        sketch, target, photo = (
+            F.avg_pool2d(picture.float().to(device), reduce) for picture in (drawn, pair.target, pair.photo)
+        )
+        judge.requires_grad_(False)
+        logits = judge(photo, sketch, style)[-1]
+        loss = _likeness(sketch, target, backbone) + ADVERSARIAL * losses.adversarial_generator(logits)
+        drawing.zero_grad()
+        torch.autograd.backward(loss)
+        drawing.step()
+        judge.requires_grad_(True)
+        judgement = losses.adversarial_discriminator(judge(photo, target, style)[-1], 1)
+        judgement = judgement + losses.adversarial_discriminator(judge(photo, sketch.detach(), style)[-1], 0)
+        judging.zero_grad()
+        torch.autograd.backward(judgement)
+        judging.step()
+        done += 1
+        if done == MEASURED:
+            steps = max(done, min(steps, int(budget.seconds * done / (time.monotonic() - start))))
+        report(done, steps)
+    memory.values = memory.values.detach()
+    return Tuned(memory, renderer.requires_grad_(False), done)
+
+
+def _likeness(sketch: Tensor, target: Tensor, backbone: PerceptualBackbone | None) -> Tensor:
+    """Training's losses but its judge's. Departure: `difference` keeps the strokes that L1 alone would blur away."""
+    weights = PRESETS["ours"][1].losses
+    loss = weights.reconstruction * (losses.reconstruction(sketch, target) + difference(sketch, target))
+    if backbone is None:
+        return loss
+    with torch.no_grad():
+        theirs = backbone(target)
+    ours = backbone(sketch)
+    return (
+        loss + weights.style * losses.style(ours[:2], theirs[:2]) + weights.content * losses.content(ours[2], theirs[2])
+    )

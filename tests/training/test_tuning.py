@@ -1,0 +1,102 @@
+"""A taught style is tuned: its memory's values and its renderer come nearer to drawings, and nothing else moves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+import torch
+from drawn_pairs import draw_pair
+from tiny_runs import TINY
+
+from most_sketch.network.encoder import Encoder
+from most_sketch.network.generator import Generator
+from most_sketch.network.low_rank import change_of, changed
+from most_sketch.photo.images import to_tensor
+from most_sketch.training.style_memory import SeenPair, draw_seen, judge, memory_of, see
+from most_sketch.training.tuning import RANK, Budget, tune
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+NETWORK = replace(TINY, styles=("ink", "wash"), matting=True)
+
+
+@pytest.fixture
+def generator() -> Generator:
+    torch.manual_seed(0)
+    return Generator(NETWORK).eval().requires_grad_(False)
+
+
+@pytest.fixture
+def pairs(generator: Generator) -> list[SeenPair]:
+    """Of an artist who draws as another network does."""
+    torch.manual_seed(1)
+    encoder, artist = Encoder(1, NETWORK).requires_grad_(False), Generator(NETWORK).requires_grad_(False)
+    photos = [to_tensor(draw_pair(seed, (74, 82))[0]) for seed in range(3)]
+    return [see(generator, encoder, photo, artist(photo[None], torch.tensor([0]))[0]) for photo in photos]
+
+
+def chance() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
+
+
+def spent(*steps: int) -> list[tuple[int, int]]:
+    return [(done, steps[-1]) for done in range(1, steps[-1] + 1)]
+
+
+@pytest.mark.parametrize("reduce", [1, 2])
+def test_drawings_come_nearer_and_only_what_is_of_the_style_moves(
+    generator: Generator, pairs: Sequence[SeenPair], reduce: int
+) -> None:
+    before = {name: value.clone() for name, value in generator.state_dict().items()}
+    memory = memory_of(generator, 0)
+    unlike = judge(generator, memory, pairs, reduce=reduce)
+    told: list[tuple[int, int]] = []
+    tuned = tune(
+        generator, memory, pairs, Budget(120, 600), chance(), report=lambda *done: told.append(done), reduce=reduce
+    )
+    assert tuned is not None
+    assert tuned.steps == 120
+    assert told == spent(120)
+    whole, memory_alone = (
+        judge(generator, tuned.memory, pairs, renderer=renderer, reduce=reduce) for renderer in (tuned.renderer, None)
+    )
+    assert whole < 0.7 * unlike
+    assert whole < memory_alone
+    assert torch.equal(tuned.memory.keys, memory.keys)
+    assert not torch.equal(tuned.memory.values, memory.values)
+    assert not any(tensor.requires_grad for tensor in (tuned.memory.values, *tuned.renderer.parameters()))
+    assert all(torch.equal(value, before[name]) for name, value in generator.state_dict().items())
+
+
+def test_what_is_kept_of_the_renderer_draws_the_same_and_is_small(
+    generator: Generator, pairs: Sequence[SeenPair]
+) -> None:
+    tuned = tune(generator, memory_of(generator, 0), pairs, Budget(10, 600), chance())
+    assert tuned is not None
+    change = change_of(tuned.renderer, generator.renderer)
+    again = changed(generator.renderer, change)
+    drawn, the_same = (draw_seen(generator, tuned.memory, pairs[0], renderer=each) for each in (tuned.renderer, again))
+    torch.testing.assert_close(drawn, the_same, atol=1e-4, rtol=0)
+    assert not torch.allclose(drawn, draw_seen(generator, tuned.memory, pairs[0]), atol=1e-2)
+    assert {tensor.shape[1] for name, tensor in change.items() if name.endswith(".up")} <= set(range(1, RANK + 1))
+
+
+def test_the_same_chance_gives_the_same_whatever_torch_has_drawn_before(
+    generator: Generator, pairs: Sequence[SeenPair]
+) -> None:
+    first, second = (tune(generator, memory_of(generator, 0), pairs, Budget(3, 600), chance()) for _ in range(2))
+    assert first is not None
+    assert second is not None
+    assert torch.equal(first.memory.values, second.memory.values)
+    for one, other in zip(first.renderer.parameters(), second.renderer.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_time_decides_how_many_steps_there_are(generator: Generator, pairs: Sequence[SeenPair]) -> None:
+    memory = memory_of(generator, 0)
+    assert tune(generator, memory, pairs, Budget(60, 0), chance()) is None
+    tuned = tune(generator, memory, pairs, Budget(60, 1e-9), chance())
+    assert tuned is not None
+    assert tuned.steps == 4
