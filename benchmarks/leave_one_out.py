@@ -82,7 +82,7 @@ def main() -> None:
 
     training, held_out = hold_out(find_pairs(options.pairs))
     random.Random(options.seed).shuffle(training)
-    if max(*options.counts, *options.pix2pix) > len(training):
+    if max([*options.counts, *options.pix2pix]) > len(training):
         parser.error(f"--counts: {options.pairs} has {len(training)} pairs to teach with")
     found = load_metrics(options.backbones, torch.device("cpu"), offline=True)
     if JUDGE in found.missing:

@@ -50,14 +50,11 @@ def changeable(renderer: Renderer, rank: int) -> Renderer:
 
 @torch.no_grad()
 def change_of(renderer: Renderer, before: Renderer) -> dict[str, Tensor]:
-    """What was learnt in a renderer that `changeable` made of another: factors, and differences of vectors.
-
-    Nothing for that other itself.
-    """
+    """What was learnt in a renderer that `changeable` made of another: factors, and differences of vectors."""
     change = {}
     theirs = dict(before.named_parameters())
     for name, parameter in renderer.named_parameters():
-        if parameter.dim() == 1 and renderer is not before:
+        if parameter.dim() == 1:
             change[name] = parameter - theirs[name]
         elif FACTORS in name:
             change[name.replace(FACTORS, "weight")] = parameter.clone()

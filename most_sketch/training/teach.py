@@ -22,7 +22,7 @@ from most_sketch.device import resolve_device
 from most_sketch.errors import InputError
 from most_sketch.network.build import draw
 from most_sketch.network.encoder import Encoder
-from most_sketch.network.generator import Generator, Renderer
+from most_sketch.network.generator import Generator
 from most_sketch.network.low_rank import change_of
 from most_sketch.network.memory import Memory
 from most_sketch.pairs.pairs import Pair, find_pairs, load_pair, read_pictures
@@ -43,11 +43,11 @@ MAX_PAIRS = 100
 """More are for `train`."""
 HOLD_OUT, ENOUGH = 5, 10
 """Every fifth pair only judges, where there are at least ten."""
-VIEWS, MOST_VIEWS = 3, 80
+VIEWS, MOST_VIEWS = 4, 80
 """Times that each pair is seen, moved and toned anew; of all pairs together, for they stay in memory."""
 LOOKING = 0.25
 """Share of the time after which pairs are seen no more than once."""
-MOVES = TrainConfig(shift=4, tone=0.15)
+MOVES = TrainConfig(shift=4, tone=0.15, rotate=3, zoom=0.08)
 WAYS: dict[str, Callable[[Memory, Sequence[SeenPair], torch.Generator], None]] = {
     "nearest": lambda *_: None,
     "written": write,
@@ -207,26 +207,23 @@ def _learn(
         report("looking for the nearest style", place + 1, len(generator.config.styles))
     nearest = unlike.index(min(unlike))
 
-    candidates: dict[str, tuple[Memory, Renderer]] = {}
+    memories = {name: memory_of(generator, nearest) for name in WAYS}
     for name, writing in WAYS.items():
-        memory = memory_of(generator, nearest)
-        writing(memory, seen, chance)
-        candidates[name] = memory, generator.renderer
+        writing(memories[name], seen, chance)
     judging = time.monotonic()
     differences = {}
-    for name, (memory, _) in candidates.items():
+    for name, memory in memories.items():
         differences[name] = judge(generator, memory, judging_pairs, paper, reduce=how.reduce)
-        report("writing the memory", len(differences), len(candidates))
+        report("writing the memory", len(differences), len(memories))
     best = min(differences, key=lambda name: differences[name])
 
     # The last comparison and the sheet still come, and take about as long as that of the three did.
     left = 60 * how.minutes - (time.monotonic() - start) - (time.monotonic() - judging)
     told = partial(report, "tuning")
     budget = Budget(how.steps, left)
-    tuned = tune(generator, candidates[best][0], seen, budget, chance, backbone, told, paper, how.reduce)
+    tuned = tune(generator, memories[best], seen, budget, chance, backbone, told, paper, how.reduce)
     if tuned:
-        candidates["tuned"] = tuned.memory, tuned.renderer
-        differences["tuned"] = judge(generator, tuned.memory, judging_pairs, paper, tuned.renderer, how.reduce)
+        differences["tuned"] = judge(generator, memories[best], judging_pairs, paper, tuned.renderer, how.reduce)
     kept = min(differences, key=lambda name: differences[name])
 
     names = generator.config.styles
@@ -235,8 +232,8 @@ def _learn(
         made += f" in {tuned.steps} steps after {best}"
     elif kept == "nearest":
         made = f"{names[nearest]} as it is, for nothing that was written or tuned came nearer"
-    memory, renderer = candidates[kept]
-    change = change_of(renderer, generator.renderer)
+    change = change_of(tuned.renderer, generator.renderer) if tuned and kept == "tuned" else {}
+    memory = memories[best]
     style = Style(replace(info, made=made, paper=paper), memory.keys[0], memory.values[0], change).half()
     sheet = _sheet(generator, style, nearest, [pictures[place] for place in judges[:COMPARED]])
     return Taught(style, names[nearest], differences, kept, len(held_out), (), sheet)

@@ -29,7 +29,6 @@ def inputs() -> tuple[Tensor, Tensor, Tensor]:
 def test_nothing_is_changed_before_something_is_learnt(renderer: Renderer) -> None:
     copy = changeable(renderer, 2)
     torch.testing.assert_close(copy(*inputs()), renderer(*inputs()))
-    assert change_of(renderer, renderer) == {}
     assert all(not tensor.any() for name, tensor in change_of(copy, renderer).items() if not name.endswith(".down"))
 
 
