@@ -25,7 +25,7 @@ from most_sketch.photo.images import write_bytes
 
 STYLE_FORMAT = 1
 MAX_STYLE = 1 << 24
-"""Bytes of the largest style that is read; those of `most-net` have SIZE."""
+"""Bytes of the largest style that is read; those of `most-net` have 0.6 million."""
 CHANGE = "renderer."
 """Begins the names of a change's tensors."""
 MAX_TEXT = 200
@@ -113,6 +113,8 @@ def read_style(path: Path) -> Style:
         memory = {name: shape for name, shape in shapes.items() if not name.startswith(CHANGE)}
         if memory.keys() != {"keys", "values"} or memory["keys"] != memory["values"] or len(memory["keys"]) != 2:
             raise WeightsError(f"{path}: its tensors are not the keys and values of a memory")
+        if any(len(name) > MAX_TEXT or not name.isprintable() for name in shapes):
+            raise WeightsError(f"{path}: its tensors have names that no style's have")
         file.seek(0)
         tensors = read_tensors(path, file.read(contents.size))
     change = {name.removeprefix(CHANGE): tensor for name, tensor in tensors.items() if name not in memory}
@@ -148,7 +150,7 @@ def with_names(config: ModelConfig, names: Sequence[str]) -> ModelConfig:
 
 
 def with_styles(generator: AnyGenerator, styles: Sequence[Style]) -> AnyGenerator:
-    """A generator that draws in more styles: the same tensors, a memory more for each, after its own.
+    """A generator that draws in more styles: the same tensors, and of each a memory and its renderer, if it has one.
 
     Raises `InputError` for a name that is there already, `WeightsError` for what does not fit the network.
     """
@@ -194,8 +196,9 @@ def _extended(generator: AnyGenerator, config: ModelConfig, styles: Sequence[Sty
 
 
 def _changed(renderer: Renderer, style: Style) -> Renderer:
+    device = next(renderer.parameters()).device
     try:
-        return changed(renderer, style.change)
+        return changed(renderer, {name: tensor.to(device) for name, tensor in style.change.items()})
     except ValueError as error:
         raise WeightsError(f"the style {style.info.name} changes what the weights have not: {error}") from error
 

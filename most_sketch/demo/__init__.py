@@ -1,1 +1,1 @@
-"""`most-sketch demo`: a page to draw with, on this machine. Read drawing, markup, contents, page, server."""
+"""`most-sketch demo`: a page to draw with, on this machine. Read drawing, visit, markup, contents, page, server."""

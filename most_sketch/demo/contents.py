@@ -21,6 +21,7 @@ VIEWS: MappingProxyType[str, Layout] = MappingProxyType(
 
 EXAMPLE = "Example"
 START = markup.message("This is an example. Add a photo to draw yours.", "status")
+OWN_STYLE = "Your own style, a file of most-sketch teach"
 PAPER = "https://arxiv.org/abs/2202.03596"
 
 
@@ -84,6 +85,11 @@ def told(drawing: Drawing, style: str) -> str:
         return markup.message(drawing.notice, "notice")
     face = f", face {drawing.face + 1} of {len(drawing.crops)}" if len(drawing.crops) > 1 else ""
     return markup.message(f"{drawing.name}{face}, drawn in {style}", "status")
+
+
+def added(style: str) -> str:
+    """The line about a style of the visitor's own, while there is no photo."""
+    return markup.message(f"The example is drawn in {style} too. Add a photo to draw yours.", "status")
 
 
 def everything(drawing: Drawing, styles: int) -> str:

@@ -81,11 +81,16 @@ def draw_photo(sketcher: Sketcher, path: Path, whole: bool = False) -> Drawing:
     except FaceError as error:
         raise FaceError(f"{path.name}: no face found; a portrait can be drawn as it is: {DRAW_WHOLE}") from error
     except MostSketchError as error:
-        raise type(error)(f"{path.name}: {str(error).removeprefix(f'{path}: ')}") from error
+        raise named(error, path) from error
     areas = [crop.face.area if crop.face else 0.0 for crop in crops]
     largest = areas.index(max(areas))
     drawing = Drawing(path.name, photo.size, crops, largest, {}, sketcher.papers)
     return draw_faces(sketcher, drawing, [largest])
+
+
+def named(error: MostSketchError, path: Path) -> MostSketchError:
+    """The same error about an upload, with its name and no folder."""
+    return type(error)(f"{path.name}: {str(error).removeprefix(f'{path}: ')}")
 
 
 def show_face(sketcher: Sketcher, drawing: Drawing, face: int) -> Drawing:
@@ -97,6 +102,16 @@ def draw_faces(sketcher: Sketcher, drawing: Drawing, faces: Iterable[int]) -> Dr
     """More faces of the same photo, in all styles."""
     new = {face: sketcher.draw_every_style(drawing.crops[face].image) for face in faces}
     return replace(drawing, sketches={**drawing.sketches, **new})
+
+
+def draw_styles(sketcher: Sketcher, drawing: Drawing, same: int) -> Drawing:
+    """What is drawn of a photo, in the styles of another sketcher, the first of which are the same and stay."""
+    more = range(same, len(sketcher.styles))
+    sketches = {
+        face: [*drawn[:same], *sketcher.draw([drawing.crops[face].image] * len(more), more)]
+        for face, drawn in drawing.sketches.items()
+    }
+    return replace(drawing, sketches=sketches, papers=sketcher.papers)
 
 
 def archive(drawing: Drawing, styles: Sequence[str], layout: Layout) -> bytes:

@@ -15,6 +15,9 @@ THUMBNAIL = (200, 250)
 SHOWN = (1250, 1250)
 """Pictures are shown at most so large; downloads have all pixels."""
 
+HEADINGS = {"status": "", "notice": "Note", "error": "Not drawn", "refused": "Not added"}
+"""Of messages, by their kind."""
+
 COMPARE = """
 const move = () => {
   const slider = element.querySelector('input[type=range]');
@@ -34,10 +37,11 @@ element.addEventListener('click', event => {
 """Script of the part that shows `choices`."""
 
 
-def message(text: str, kind: Literal["status", "notice", "error"]) -> str:
-    """A line about the photo: what is shown, something noticed, or why nothing could be drawn."""
-    heading = {"status": "", "notice": "<strong>Note</strong> ", "error": "<strong>Not drawn</strong> "}[kind]
-    return f'<p class="{kind}" role="{"alert" if kind == "error" else "status"}">{heading}{escape(text)}</p>'
+def message(text: str, kind: Literal["status", "notice", "error", "refused"]) -> str:
+    """A line: what is shown, something noticed, why nothing could be drawn, or why a style could not be added."""
+    heading = f"<strong>{HEADINGS[kind]}</strong> " if HEADINGS[kind] else ""
+    role = "alert" if kind in ("error", "refused") else "status"
+    return f'<p class="{kind}" role="{role}">{heading}{escape(text)}</p>'
 
 
 def picture(image: Image.Image, alt: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ import gradio as gr
 from most_sketch.checkpoints.packaged import examples_folder
 from most_sketch.demo import contents, markup
 from most_sketch.demo.contents import EXAMPLE, START, VIEWS
-from most_sketch.demo.drawing import DRAW_WHOLE, Drawing, archive, draw_faces, draw_photo, show_face
+from most_sketch.demo.drawing import DRAW_WHOLE, archive, draw_faces, draw_photo, show_face
+from most_sketch.demo.visit import Visit, with_style, without_style
 from most_sketch.drawing.sketcher import Sketcher
 from most_sketch.errors import FaceError, MostSketchError
 from most_sketch.photo.images import encode_image, write_bytes
@@ -25,7 +26,7 @@ DRAW_FACE = "Draw the face"
 
 SCROLL = """() => {
   const seen = document.querySelector('#message [role=alert]')
-    ?? (document.querySelector('#photo img') && document.querySelector('#result'));
+    ?? (document.querySelector('#photo img, #own-style .file') && document.querySelector('#result'));
   seen?.scrollIntoView({block: 'nearest', behavior: 'smooth'});
 }"""
 
@@ -36,11 +37,13 @@ def build_page(sketcher: Sketcher, folder: Path, licence: str | None) -> gr.Bloc
     """The page, which keeps uploads and sketches in `folder`, and says which `licence` the weights have."""
     examples, names = sorted(examples_folder().glob("*.jpg")), sketcher.styles
     example = draw_photo(sketcher, examples[0])
+    first = Visit(sketcher, example)
+    """What a visit begins with."""
     open_pages: set[str | None] = set()
 
     page = gr.Blocks(title="most-sketch", analytics_enabled=False, delete_cache=(600, KEPT_SECONDS), fill_width=True)
     with page:
-        drawing, style = gr.State(None, time_to_live=KEPT_SECONDS), gr.State(0)
+        state = gr.State(None, time_to_live=KEPT_SECONDS)
         gr.Markdown("# Your portrait as a sketch\nPhotos stay on this machine and are removed afterwards.")
         with gr.Row(elem_id="desk"):
             with gr.Column(elem_id="photo-side"):
@@ -69,12 +72,13 @@ def build_page(sketcher: Sketcher, folder: Path, licence: str | None) -> gr.Bloc
                     contents.style_choices(example, names, 0, "Styles of the example"),
                     js_on_load=markup.CHOOSE,
                     elem_id="styles",
-                    visible=len(names) > 1,
                 )
                 faces = gr.HTML(js_on_load=markup.CHOOSE, elem_id="faces", visible=False)
                 all_faces = gr.Button("Draw all faces", elem_id="all-faces", size="sm", visible=False)
             with gr.Column(elem_id="more"):
                 gr.Examples([str(path) for path in examples], photo, label="Or try one of these", elem_id="examples")
+                # Of any ending: a phone's chooser may know no other than those of pictures.
+                own_style = gr.File(label=contents.OWN_STYLE, elem_id="own-style", height=120)
         gr.Markdown(contents.about(licence), elem_id="about")
 
         def keep(name: str, content: bytes) -> Path:
@@ -83,14 +87,14 @@ def build_page(sketcher: Sketcher, folder: Path, licence: str | None) -> gr.Bloc
             write_bytes(file, content)
             return file
 
-        def show(drawn: Drawing | None, index: int, seen: str, archived: bool = True) -> Updates:
-            """A drawing, or the example in its place. Without `archived` what is downloaded as a whole stays."""
-            shown = drawn or example
+        def show(visit: Visit, seen: str, archived: bool = True) -> Updates:
+            """A visitor's drawing, or the example in its place. Without `archived` the download of all stays."""
+            drawn, shown, names, index = visit.drawing, visit.shown, visit.sketcher.styles, visit.style
+            title = "Styles" if drawn else "Styles of the example"
             updates: Updates = {
-                drawing: drawn,
-                style: index,
+                state: visit,
                 result: contents.result(shown, names, index, seen, "" if drawn else EXAMPLE),
-                styles: contents.style_choices(shown, names, index, "Styles" if drawn else "Styles of the example"),
+                styles: contents.style_choices(shown, names, index, title),
                 faces: gr.HTML(contents.face_choices(shown, index), visible=len(shown.crops) > 1),
                 all_faces: gr.Button(f"Draw all {len(shown.crops)} faces", visible=bool(shown.undrawn)),
             }
@@ -113,39 +117,58 @@ def build_page(sketcher: Sketcher, folder: Path, licence: str | None) -> gr.Bloc
                 whole: gr.Button(DRAW_FACE if drawn.whole else DRAW_WHOLE, interactive=True),
             }
 
-        def without_photo(index: int, seen: str) -> Updates:
-            return show(None, index, seen) | {whole: gr.Button(DRAW_WHOLE, interactive=False)}
-
-        def answer(draw: Callable[[], Drawing], index: int, seen: str) -> Updates:
+        def draw(upload: dict[str, Any] | None, visit: Visit, seen: str, whole_: bool) -> Updates:
+            without_photo = replace(visit, drawing=None)
+            if not (upload and upload["path"]):
+                return show(without_photo, seen) | {whole: gr.Button(DRAW_WHOLE, interactive=False)}
             try:
-                return show(draw(), index, seen)
+                return show(replace(visit, drawing=draw_photo(visit.sketcher, Path(upload["path"]), whole_)), seen)
             except MostSketchError as error:
-                refused = without_photo(index, seen) | {message: markup.message(str(error), "error")}
                 # A photo without a face may be drawn whole; what is no picture cannot even be shown.
                 without_face = isinstance(error, FaceError)
-                return refused | ({whole: gr.Button(DRAW_WHOLE, interactive=True)} if without_face else {photo: None})
+                refused = {
+                    message: markup.message(str(error), "error"),
+                    whole: gr.Button(DRAW_WHOLE, interactive=without_face),
+                }
+                return show(without_photo, seen) | refused | ({} if without_face else {photo: None})
 
-        def on_photo(upload: dict[str, Any] | None, index: int, seen: str, request: gr.Request) -> Updates:
+        # After an hour nothing is known of a visit any more, and a touch shows the example.
+        def on_photo(upload: dict[str, Any] | None, visit: Visit | None, seen: str, request: gr.Request) -> Updates:
             on_open(request)  # programs draw too, and never open the page
+            return draw(upload, visit or first, seen, whole_=False)
+
+        def on_whole(upload: dict[str, Any] | None, visit: Visit | None, seen: str) -> Updates:
+            visit = visit or first
+            return draw(upload, visit, seen, whole_=not (visit.drawing and visit.drawing.whole))
+
+        def on_face(visit: Visit | None, seen: str, touched: gr.SelectData) -> Updates:
+            visit = visit or first
+            drawing = visit.drawing and show_face(visit.sketcher, visit.drawing, touched.index)
+            return show(replace(visit, drawing=drawing), seen)
+
+        def on_all_faces(visit: Visit | None, seen: str) -> Updates:
+            visit = visit or first
+            drawing = visit.drawing and draw_faces(visit.sketcher, visit.drawing, visit.drawing.undrawn)
+            return show(replace(visit, drawing=drawing), seen)
+
+        def on_style(visit: Visit | None, seen: str, touched: gr.SelectData) -> Updates:
+            visit = visit or first
+            known = touched.index < len(visit.sketcher.styles)
+            return show(replace(visit, style=touched.index if known else 0), seen, archived=False)
+
+        def on_view(visit: Visit | None, seen: str) -> Updates:
+            return show(visit or first, seen)
+
+        def on_own_style(upload: dict[str, Any] | None, visit: Visit | None, seen: str, request: gr.Request) -> Updates:
+            on_open(request)
+            visit = visit or first
             if not (upload and upload["path"]):
-                return without_photo(index, seen)
-            return answer(lambda: draw_photo(sketcher, Path(upload["path"])), index, seen)
-
-        def on_whole(upload: dict[str, Any] | None, drawn: Drawing | None, index: int, seen: str) -> Updates:
-            if not (upload and upload["path"]):
-                return without_photo(index, seen)
-            whole_ = not (drawn and drawn.whole)
-            return answer(lambda: draw_photo(sketcher, Path(upload["path"]), whole_), index, seen)
-
-        # After an hour nothing is known of the photo any more, and a touch shows the example.
-        def on_face(drawn: Drawing | None, index: int, seen: str, touched: gr.SelectData) -> Updates:
-            return show(drawn and show_face(sketcher, drawn, touched.index), index, seen)
-
-        def on_all_faces(drawn: Drawing | None, index: int, seen: str) -> Updates:
-            return show(drawn and draw_faces(sketcher, drawn, drawn.undrawn), index, seen)
-
-        def on_style(drawn: Drawing | None, seen: str, touched: gr.SelectData) -> Updates:
-            return show(drawn, touched.index, seen, archived=False)
+                return {message: START} | show(without_style(visit, sketcher), seen)
+            try:
+                visit = with_style(visit, sketcher, Path(upload["path"]))
+            except MostSketchError as error:
+                return {message: markup.message(str(error), "refused"), own_style: None}
+            return {message: contents.added(visit.sketcher.styles[-1])} | show(visit, seen)
 
         def on_open(request: gr.Request) -> None:
             open_pages.add(request.session_hash)
@@ -157,21 +180,23 @@ def build_page(sketcher: Sketcher, folder: Path, licence: str | None) -> gr.Bloc
                     if file.is_file():
                         file.unlink(missing_ok=True)
 
-        outputs = [photo, drawing, style, message, result, download, download_all, styles, faces, all_faces, whole]
+        outputs = [photo, state, message, result, download, download_all, styles, faces, all_faces, whole]
         public: dict[str, Any] = {"outputs": outputs, "concurrency_id": "network", "show_progress_on": result}
         private = public | {"api_visibility": "private"}
         # Without `preprocess`, in which Gradio would open the upload before our limits are looked at.
         uploaded = public | {"preprocess": False}
+        given = {"inputs": [own_style, state, view], **uploaded, "outputs": [*outputs, own_style]}
         drawn_anew = [
-            photo.change(on_photo, [photo, style, view], api_name="draw", **uploaded),
-            whole.click(on_whole, [photo, drawing, style, view], api_name="draw_whole", **uploaded),
-            faces.select(on_face, [drawing, style, view], **private),
-            styles.select(on_style, [drawing, view], **private),
+            photo.change(on_photo, [photo, state, view], api_name="draw", **uploaded),
+            whole.click(on_whole, [photo, state, view], api_name="draw_whole", **uploaded),
+            faces.select(on_face, [state, view], **private),
+            styles.select(on_style, [state, view], **private),
+            gr.on([own_style.upload, own_style.clear], on_own_style, api_name="own_style", **given),
         ]
         for event in drawn_anew:
             event.then(None, js=SCROLL, api_visibility="private")
-        all_faces.click(on_all_faces, [drawing, style, view], **private)
-        view.input(show, [drawing, style, view], **private)
+        all_faces.click(on_all_faces, [state, view], **private)
+        view.input(on_view, [state, view], **private)
         photo.clear(lambda: START, None, message, queue=False, api_visibility="private")
         page.load(on_open, queue=False, api_visibility="private")
         page.unload(on_close)

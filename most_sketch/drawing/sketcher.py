@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PIL import Image
 
 from most_sketch.checkpoints.find import DEFAULT_WEIGHTS, find_style, find_weights
 from most_sketch.checkpoints.hub import Hub
 from most_sketch.drawing.engine import Engine, choose_engine
-from most_sketch.errors import FaceError
+from most_sketch.errors import FaceError, InputError
 from most_sketch.network.config import ModelConfig
 from most_sketch.photo.faces import MIN_CONFIDENCE, Face, FaceFinder
 from most_sketch.photo.frame import (
@@ -27,6 +28,9 @@ from most_sketch.photo.frame import (
     to_frame,
 )
 from most_sketch.photo.images import flatten
+
+if TYPE_CHECKING:
+    from most_sketch.drawing.torch_engine import TorchEngine
 
 
 @dataclass(frozen=True)
@@ -48,8 +52,13 @@ class Sketcher:
     but at least as large as the frame that the weights were trained in, and not larger than they draw well.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, weights: Path | None = None, called: str | Path = "") -> None:
         self.engine = engine
+        self._weights = weights
+        """The file of the weights that the engine draws with, if they are of one."""
+        self._called = called
+        self._torch: TorchEngine | None = None
+        """Beside another engine, for the styles of `with_style`."""
 
     @classmethod
     def load(
@@ -76,11 +85,30 @@ class Sketcher:
         if choose_engine(engine, path, device, precision, styles, photos) == "onnx":
             from most_sketch.drawing.onnx_engine import OnnxEngine
 
-            return cls(OnnxEngine.load(path))
+            return cls(OnnxEngine.load(path), path, weights)
         from most_sketch.drawing.torch_engine import TorchEngine
 
         files = [find_style(style, hub) for style in styles]
-        return cls(TorchEngine.load(path, weights, device, precision, files, photos))
+        return cls(TorchEngine.load(path, weights, device, precision, files, photos), path, weights)
+
+    def with_style(self, file: Path) -> Sketcher:
+        """One that draws in a taught style too, the last of its `styles`. This one stays, and they share the networks.
+
+        It draws with torch, even if this one does not. Raises `WeightsError` for a file that is no style of these
+        weights, `InputError` for a style whose name is there already.
+        """
+        from most_sketch.checkpoints.styles import read_styles_of
+        from most_sketch.drawing.torch_engine import TorchEngine
+
+        weights, called, engine = self._weights, self._called, self._torch or self.engine
+        if weights is None:
+            raise InputError(f"{file}: a style belongs to a file of weights, and these come from none")
+        styles = read_styles_of(weights, called, [file])
+        if not isinstance(engine, TorchEngine):
+            engine = self._torch = TorchEngine.load(weights, called, "cpu", "fp32")
+        sketcher = Sketcher(engine.with_styles(styles), weights, called)
+        sketcher._finder = self._finder
+        return sketcher
 
     @property
     def config(self) -> ModelConfig:

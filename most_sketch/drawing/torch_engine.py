@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from most_sketch.checkpoints.packaged import examples_folder
-from most_sketch.checkpoints.styles import read_styles_of, with_styles
+from most_sketch.checkpoints.styles import Style, read_styles_of, with_styles
 from most_sketch.checkpoints.weights import load_weights
 from most_sketch.device import keep_freed_memory, resolve_device
 from most_sketch.network.build import AnyGenerator, draw
@@ -62,6 +62,12 @@ class TorchEngine:
         if precision == "auto" and not engine._is_exact():
             engine.dtype = torch.float32
         engine.precision = chosen
+        return engine
+
+    def with_styles(self, styles: Sequence[Style]) -> TorchEngine:
+        """One that draws in more styles, after its own, and shares all else. Errors as `styles.with_styles`."""
+        engine = TorchEngine(with_styles(self._generator, styles), self.device, self.dtype)
+        engine.precision = self.precision
         return engine
 
     @property

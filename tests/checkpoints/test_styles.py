@@ -189,6 +189,8 @@ def test_metadata_that_is_none_is_refused(file: Path, text: str) -> None:
         ({"keys": torch.ones(8), "values": torch.ones(8)}, "not the keys and values"),
         ({"keys": torch.ones(8, 8), "values": torch.ones(8, 8), "more": torch.ones(1)}, "not the keys and values"),
         ({"keys": torch.ones(8, 8), "values": torch.full((8, 8), torch.nan)}, "values that are not finite"),
+        ({"keys": torch.ones(8, 8), "values": torch.ones(8, 8), "renderer.\x1b[31m": torch.ones(1)}, "no style's"),
+        ({"keys": torch.ones(8, 8), "values": torch.ones(8, 8), f"renderer.{'a' * 999}": torch.ones(1)}, "no style's"),
         ({"keys": torch.ones(8, 8).double(), "values": torch.ones(8, 8).double()}, "a tensor of type F64"),
         ({"keys": torch.ones(8, MAX_STYLE // 64), "values": torch.ones(8, MAX_STYLE // 64)}, "larger than the 16 MiB"),
     ],

@@ -13,6 +13,7 @@ import sys
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from io import BytesIO
@@ -24,11 +25,14 @@ import pytest
 import torch
 from conftest import EXAMPLES, STYLES, Command
 from PIL import Image
+from taught_styles import style_file
 
-from most_sketch.checkpoints.manifest import checksum, read_manifest
-from most_sketch.checkpoints.styles import Style, StyleInfo, save_style
+from most_sketch.checkpoints.manifest import read_manifest
+from most_sketch.checkpoints.styles import MAX_STYLE
+from most_sketch.checkpoints.weights import load_weights, save_weights
 from most_sketch.demo import contents, markup
 from most_sketch.demo import drawing as demo
+from most_sketch.demo import visit as visits
 from most_sketch.demo.contents import MAX_UPLOAD_MB, VIEWS
 from most_sketch.demo.drawing import Drawing
 from most_sketch.drawing.sketcher import Sketcher
@@ -174,10 +178,12 @@ def test_a_file_beyond_the_limit_is_not_taken(page: str) -> None:
     assert httpx.post(f"{page}gradio_api/upload", files=large, timeout=60).status_code == 413
 
 
-def test_only_uploads_are_read(page: str, portrait_file: Path) -> None:
-    answer = ask(page, {"path": str(portrait_file), "meta": {"_type": "gradio.FileData"}})
-    assert "event: error" in answer
-    assert "sketch" not in answer
+def test_only_uploads_are_read(page: str, portrait_file: Path, tiny_weights: Path, tmp_path: Path) -> None:
+    style = style_file(tmp_path / "mine.safetensors", tiny_weights)
+    for file, event in ((portrait_file, "draw"), (style, "own_style")):
+        answer = ask(page, {"path": str(file), "meta": {"_type": "gradio.FileData"}}, event)
+        assert "event: error" in answer
+        assert "sketch" not in answer
 
 
 def test_no_address_in_a_request_is_fetched(page: str) -> None:
@@ -204,10 +210,10 @@ async def _fetch(url: str, **_: Any) -> httpx.Response:
     return httpx.get(url)
 
 
-def ask(page: str, upload: dict[str, Any]) -> str:
+def ask(page: str, upload: dict[str, Any], event: str = "draw") -> str:
     """What the page answers to a request that no page of ours makes."""
-    event = httpx.post(f"{page}gradio_api/call/draw", json={"data": [upload, "Sketch"]}).json()["event_id"]
-    return httpx.get(f"{page}gradio_api/call/draw/{event}", timeout=60).text
+    asked = httpx.post(f"{page}gradio_api/call/{event}", json={"data": [upload, "Sketch"]}).json()["event_id"]
+    return httpx.get(f"{page}gradio_api/call/{event}/{asked}", timeout=60).text
 
 
 def test_a_small_face_is_noticed(client: Any, portrait: Image.Image, tmp_path: Path) -> None:
@@ -270,16 +276,119 @@ def test_every_view_has_words_for_who_cannot_see_it(group: Drawing) -> None:
 def test_a_style_that_was_taught_is_on_the_page_and_on_its_own_paper(
     tiny_weights: Path, connect: Connect, portrait_file: Path, tmp_path: Path
 ) -> None:
-    torch.manual_seed(1)
-    info = StyleInfo(name="chalk", sha256=checksum(tiny_weights), paper=-1.0)
-    save_style(tmp_path / "mine.safetensors", Style(info, *torch.randn(2, 8, 8)))
-    taught = Sketcher.load(tiny_weights, "cpu", "fp32", styles=[tmp_path / "mine.safetensors"])
+    file = style_file(tmp_path / "mine.safetensors", tiny_weights, paper=-1.0)
+    taught = Sketcher.load(tiny_weights, "cpu", "fp32", styles=[file])
     with serving(taught) as address:
         shown = draw(connect(address), portrait_file, "In the photo")
     assert re.findall(r'alt="(\w+)"', shown["styles"]) == [*STYLES, "chalk"]
     with zipfile.ZipFile(shown["archive"]["value"]) as archive:
         corners = [Image.open(archive.open(name)).getpixel((0, 0)) for name in archive.namelist()]
     assert corners == [255, 255, 0]
+
+
+def add_style(client: Any, file: Path | None) -> dict[str, Any]:
+    """As `draw`, of a style that is dropped on the page, or removed."""
+    upload = gradio_client.handle_file(str(file)) if file else None
+    parts = ("photo", "message", "result", "download", "archive", "styles", "faces", "own")
+    return dict(zip(parts, client.predict(upload, "Sketch", api_name="/own_style"), strict=True))
+
+
+def names_of(choices: str) -> tuple[list[str], list[str]]:
+    """The styles on the page, and those that are chosen."""
+    chosen = re.findall(r'aria-pressed="true"><img [^>]*alt="(\w+)"', choices)
+    return re.findall(r'alt="(\w+)"', choices), chosen
+
+
+def test_a_dropped_style_draws_for_its_visitor_alone(
+    page: str, connect: Connect, tiny_weights: Path, portrait: Image.Image, portrait_file: Path, tmp_path: Path
+) -> None:
+    file = style_file(tmp_path / "mine.safetensors", tiny_weights)
+    wanted = Sketcher.load(tiny_weights, "cpu", "fp32", styles=[file]).sketch(portrait, "chalk").tobytes()
+    visitor, other = connect(page), connect(page)
+
+    # The example first, then a photo: in the new style, which is chosen.
+    added = add_style(visitor, file)
+    assert names_of(added["styles"]) == ([*STYLES, "chalk"], ["chalk"])
+    assert "The example is drawn in chalk too" in added["message"]
+    drawn = draw(visitor, portrait_file)
+    assert [picture.tobytes() for picture in pictures(drawn["result"])] == [wanted]
+    assert Path(drawn["download"]["value"]).name == "astronaut.chalk.sketch.png"
+    with zipfile.ZipFile(drawn["archive"]["value"]) as archive:
+        assert archive.namelist() == [f"astronaut.{style}.sketch.png" for style in (*STYLES, "chalk")]
+        assert Image.open(archive.open("astronaut.chalk.sketch.png")).tobytes() == wanted
+    assert names_of(draw(other, portrait_file)["styles"]) == (list(STYLES), ["pencil"])
+
+    # Dropped on a photo: that is drawn in it. Another takes the place of the first, and goes again.
+    file = style_file(tmp_path / "yours.safetensors", tiny_weights, "wash", paper=-1.0)
+    for client in (visitor, other):
+        again = add_style(client, file)
+        assert names_of(again["styles"]) == ([*STYLES, "wash"], ["wash"])
+        assert "astronaut.jpg, drawn in wash" in again["message"]
+    removed = add_style(visitor, None)
+    assert names_of(removed["styles"]) == (list(STYLES), ["pencil"])
+    assert "astronaut.jpg, drawn in pencil" in removed["message"]
+
+
+def refused_styles(folder: Path, weights: Path) -> dict[str, str]:
+    """Files in a folder, and what the page says of them."""
+    style = style_file(folder / "mine.safetensors", weights).read_bytes()
+    (folder / "cut.safetensors").write_bytes(style[:-1])
+    (folder / "large.safetensors").write_bytes(style + bytes(MAX_STYLE))
+    (folder / "junk.txt").write_text("This is no style.")
+    (folder / "empty").write_bytes(b"")
+    (folder / "weights.safetensors").write_bytes(weights.read_bytes())
+    style_file(folder / "name.safetensors", weights, "ink")
+    save_weights(folder / "others.safetensors", load_weights(weights), torch.float16)
+    style_file(folder / "other.safetensors", folder / "others.safetensors")
+    return {
+        "cut.safetensors": "cut.safetensors: not a safetensors file",
+        "large.safetensors": "large.safetensors: larger than the 16 MiB that a style may have",
+        "junk.txt": "junk.txt: not a safetensors file",
+        "empty": "empty: not a safetensors file",
+        "weights.safetensors": "weights.safetensors: not a style of most-sketch",
+        "name.safetensors": "name.safetensors: the weights have a style ink already",
+        "other.safetensors": "other.safetensors: the style chalk belongs to the weights others.safetensors",
+    }
+
+
+UNTOUCHED = ({"__type__": "update"}, {"props": {"__type__": "update"}, "__type__": "update"})
+"""What programs are told of a part of the page that stays as it is."""
+
+
+def test_what_is_no_style_of_these_weights_is_one_line_and_changes_nothing(
+    client: Any, tiny_weights: Path, portrait_file: Path, tmp_path: Path
+) -> None:
+    before = draw(client, portrait_file)
+    for name, words in refused_styles(tmp_path, tiny_weights).items():
+        shown = add_style(client, tmp_path / name)
+        assert f'<p class="refused" role="alert"><strong>Not added</strong> {words}' in html.unescape(shown["message"])
+        assert shown["message"].count("\n") == 0
+        assert os.environ["GRADIO_TEMP_DIR"] not in shown["message"]
+        assert shown["own"] is None
+        assert all(shown[part] in UNTOUCHED for part in ("photo", "result", "download", "archive", "styles", "faces"))
+    assert draw(client, portrait_file)["styles"] == before["styles"]
+
+
+def test_a_visitor_holds_one_style_and_what_is_drawn_already_is_not_drawn_again(
+    sketcher: Sketcher, tiny_weights: Path, group: Drawing, tmp_path: Path
+) -> None:
+    visit = visits.Visit(sketcher, group, demo.draw_faces(sketcher, group, group.undrawn), style=1)
+    for name in ("chalk", "wash"):
+        file = style_file(tmp_path / f"{name}.safetensors", tiny_weights, name, paper=-1.0)
+        visit = visits.with_style(visit, sketcher, file)
+        assert visit.sketcher.styles == (*STYLES, name)
+        assert visit.style == 2
+    assert visit.example.papers == (255, 255, 0)
+    assert visit.example.sketches.keys() == {group.face}
+    assert visit.drawing is not None
+    for face, sketches in visit.drawing.sketches.items():
+        wanted = visit.sketcher.draw([group.crops[face].image], [2])[0]
+        assert sketches[2].tobytes() == wanted.tobytes()
+    assert visit.shown.sketches[group.face][0] is group.sketches[group.face][0]
+    for chosen, kept in ((2, 0), (1, 1)):
+        without = visits.without_style(replace(visit, style=chosen), sketcher)
+        assert (without.sketcher, without.style, without.shown.papers) == (sketcher, kept, sketcher.papers)
+        assert [len(sketches) for sketches in without.shown.sketches.values()] == [2, 2]
 
 
 def test_names_cannot_break_the_page() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from conftest import EXAMPLES, STYLES
 from PIL import Image
+from taught_styles import style_file
 
 from most_sketch.drawing.sketcher import Sketcher
 from most_sketch.photo.images import read_image
@@ -27,6 +29,11 @@ FLAGS = (
     "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync --window-size=1280,1000"
 )
+DROP = """
+const [part, name, content] = arguments, data = new DataTransfer();
+data.items.add(new File([Uint8Array.from(atob(content), byte => byte.charCodeAt(0))], name));
+part.dispatchEvent(new DragEvent('drop', {dataTransfer: data, bubbles: true, cancelable: true}));
+"""
 PARTS = ("#photo", "#message", "#result .pane", "#view", "#download", "#styles")
 PATIENCE = 180
 """Seconds that a slow and busy machine may take for one step."""
@@ -86,6 +93,11 @@ class Visitor:
             self.touch("#photo [aria-label='Remove Image']")
             self.until(lambda: self.shows_example())
         self.find("#photo input[type=file]").send_keys(str(photo))
+
+    def drop(self, selector: str, file: Path) -> None:
+        """Drop a file on a part of the page."""
+        content = base64.b64encode(file.read_bytes()).decode()
+        self.browser.execute_script(DROP, self.find(selector), file.name, content)
 
     def shows_example(self) -> bool:
         """Does the page say so, of all sketches on it, and offer no downloads?"""
@@ -148,7 +160,9 @@ def visitor(page: str, tmp_path: Path) -> Iterator[Visitor]:
         person.browser.quit()
 
 
-def test_a_visit(visitor: Visitor, page: str, sketcher: Sketcher, portrait_file: Path, tmp_path: Path) -> None:
+def test_a_visit(
+    visitor: Visitor, page: str, sketcher: Sketcher, tiny_weights: Path, portrait_file: Path, tmp_path: Path
+) -> None:
     """One long test, since each visit costs a start of the browser."""
     kept = {file for file in Path(os.environ["GRADIO_TEMP_DIR"]).rglob("*") if file.is_file()}
     portrait = read_image(portrait_file)
@@ -166,6 +180,21 @@ def test_a_visit(visitor: Visitor, page: str, sketcher: Sketcher, portrait_file:
     visitor.says("drawn in ink")
     assert visitor.find("#styles [aria-pressed=true]").accessible_name == "ink"
     assert visitor.download("astronaut.ink.sketch.png").tobytes() == sketcher.sketch(portrait, STYLES[1]).tobytes()
+
+    # A style of one's own is dropped on the page, and taken away; what is none is said.
+    style = style_file(tmp_path / "mine.safetensors", tiny_weights)
+    visitor.drop("#own-style button", style)
+    visitor.says("astronaut.jpg, drawn in chalk")
+    assert visitor.find("#styles [aria-pressed=true]").accessible_name == "chalk"
+    chalk = Sketcher.load(tiny_weights, "cpu", "fp32", styles=[style]).sketch(portrait, "chalk")
+    assert visitor.download("astronaut.chalk.sketch.png").tobytes() == chalk.tobytes()
+    visitor.touch("#own-style button[aria-label=Clear]")
+    visitor.says("astronaut.jpg, drawn in pencil")
+    assert len(visitor.browser.find_elements("css selector", "#styles button")) == len(STYLES)
+    visitor.drop("#own-style button", portrait_file)
+    visitor.says("Not added astronaut.jpg: not a safetensors file")
+    visitor.until(lambda: not visitor.browser.find_elements("css selector", "#own-style .file"))
+    assert visitor.find("#styles [aria-pressed=true]").accessible_name == "pencil"
 
     # Photo and sketch under a slider, which arrows move.
     visitor.touch("#view label:nth-of-type(2)")

@@ -10,6 +10,7 @@ import pytest
 from conftest import STYLES
 from numpy.typing import NDArray
 from PIL import Image
+from taught_styles import style_file
 
 from most_sketch.checkpoints.onnx_files import CASCADE_FILES, FILES, GENERATOR_FILE, exported_folder, is_exported
 from most_sketch.drawing import engine
@@ -123,6 +124,18 @@ def test_what_only_torch_can_do(
 
 
 @pytest.mark.usefixtures("ordinary_machine")
+def test_a_style_that_is_added_is_drawn_by_torch(onnx_weights: Path, portrait: Image.Image, tmp_path: Path) -> None:
+    onnx, image = Sketcher.load(onnx_weights, "cpu", engine="onnx"), portrait.resize((240, 300))
+    file = style_file(tmp_path / "chalk.safetensors", onnx_weights)
+    taught = [onnx.with_style(file) for _ in range(2)]
+    wanted = Sketcher.load(onnx_weights, "cpu", "fp32", styles=[file]).draw([image], [2])[0].tobytes()
+    assert [sketcher.draw([image], [2])[0].tobytes() for sketcher in taught] == [wanted, wanted]
+    assert isinstance(onnx.engine, OnnxEngine)
+    # One network of torch is loaded for all of them.
+    encoders = [sketcher.engine._generator.photo_encoder.state_dict().values() for sketcher in taught]  # type: ignore[attr-defined]
+    assert all(one.data_ptr() == other.data_ptr() for one, other in zip(*encoders, strict=True))
+
+
 def test_without_onnx_runtime(onnx_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "is_installed", lambda: False)
     assert choose_engine("auto", onnx_weights, "auto", "auto", (), 1) == "torch"

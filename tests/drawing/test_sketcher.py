@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from taught_styles import style_file
 
 import most_sketch
 from most_sketch import FaceError, InputError, Sketcher, WeightsError
+from most_sketch.drawing.torch_engine import TorchEngine
 from most_sketch.network.precision import Timings
 from most_sketch.photo.frame import FRAME_SIZE
 
@@ -70,6 +72,29 @@ def test_a_style_is_chosen_by_name(sketcher: Sketcher, portrait: Image.Image) ->
     assert default.tobytes() == pencil.tobytes() != ink.tobytes()
     with pytest.raises(InputError, match=r"'chalk'.*pencil, ink"):
         sketcher.sketch(portrait, "chalk")
+
+
+def test_a_taught_style_is_added_and_the_networks_are_shared(
+    sketcher: Sketcher, large_sketcher: Sketcher, tiny_weights: Path, portrait: Image.Image, tmp_path: Path
+) -> None:
+    files = [style_file(tmp_path / f"{name}.safetensors", tiny_weights, name) for name in ("chalk", "wash")]
+    both = sketcher.with_style(files[0]).with_style(files[1])
+    loaded = Sketcher.load(tiny_weights, "cpu", "fp32", styles=files)
+    assert sketcher.styles == ("pencil", "ink")
+    assert both.styles == loaded.styles == ("pencil", "ink", "chalk", "wash")
+    assert [sketch.tobytes() for sketch in both.draw_every_style(portrait.resize(FRAME_SIZE))] == [
+        sketch.tobytes() for sketch in loaded.draw_every_style(portrait.resize(FRAME_SIZE))
+    ]
+    assert isinstance(sketcher.engine, TorchEngine)
+    assert isinstance(both.engine, TorchEngine)
+    before, after = sketcher.engine._generator.state_dict(), both.engine._generator.state_dict()
+    own = {name for name in before if after[name].data_ptr() != before[name].data_ptr()}
+    assert own == {f"memory.{part}" for part in ("keys", "values", "started", "idle")}
+
+    with pytest.raises(InputError, match="have a style chalk already"):
+        both.with_style(files[0])
+    with pytest.raises(InputError, match=r"chalk\.safetensors: a style belongs to a file of weights"):
+        large_sketcher.with_style(files[0])
 
 
 def test_faces_come_from_left_to_right(sketcher: Sketcher, portrait: Image.Image) -> None:
