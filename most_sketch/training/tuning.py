@@ -36,16 +36,22 @@ CROP = 256
 """Side in pixels of what a step sees; training's."""
 WARM_UP = 10
 """Steps in which the rates rise, until the optimisers know how large gradients are."""
-MEASURED = 4
-"""Steps after which it is known how long one takes."""
 
 
 @dataclass(frozen=True)
 class Budget:
-    """How long tuning may take."""
+    """How long tuning may take: whichever ends first."""
 
     steps: int
     seconds: float
+
+    def spent(self, done: int, seconds: float) -> float:
+        """The share of it that so many steps and seconds are; from 1 on there is none left."""
+        return max(done / self.steps, seconds / self.seconds)
+
+    def progress(self, done: int, seconds: float) -> tuple[int, int]:
+        """Steps done, and as many as there will be about."""
+        return done, max(done, round(done / min(1, self.spent(done, seconds))))
 
 
 class Tuned(NamedTuple):
@@ -69,7 +75,7 @@ def tune(
     """Learn a renderer for a style with this memory; None if there is no time.
 
     Drawings are judged `reduce` times smaller than they are drawn, on paper of this tone, which is not learnt. `report`
-    is called with steps done and steps in all.
+    is called with steps done and how many it will be about.
     """
     if budget.seconds <= 0:
         return None
@@ -84,9 +90,9 @@ def tune(
     judging = torch.optim.Adam(judge.parameters(), training.discriminator_rate, training.betas)
     style = torch.zeros(1, dtype=torch.long, device=device)
 
-    steps, done, start = budget.steps, 0, time.monotonic()
-    while done < steps:
-        share = min(1, (done + 1) / WARM_UP) * (1 + math.cos(math.pi * done / steps)) / 2
+    done, start = 0, time.monotonic()
+    while (spent := budget.spent(done, time.monotonic() - start)) < 1:
+        share = min(1, (done + 1) / WARM_UP) * (1 + math.cos(math.pi * spent)) / 2
         drawing.param_groups[0]["lr"] = share * RATE
         pair = pairs[int(torch.randint(len(pairs), (), generator=chance))].piece(CROP, chance)
         drawn = draw_seen(generator, memory, pair, paper, renderer)
@@ -106,9 +112,7 @@ def tune(
         torch.autograd.backward(judgement)
         judging.step()
         done += 1
-        if done == MEASURED:
-            steps = max(done, min(steps, int(budget.seconds * done / (time.monotonic() - start))))
-        report(done, steps)
+        report(*budget.progress(done, time.monotonic() - start))
     return Tuned(renderer.requires_grad_(False), done)
 
 

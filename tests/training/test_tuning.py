@@ -92,6 +92,19 @@ def test_the_same_chance_gives_the_same_whatever_torch_has_drawn_before(
 def test_time_decides_how_many_steps_there_are(generator: Generator, pairs: Sequence[SeenPair]) -> None:
     memory = memory_of(generator, 0)
     assert tune(generator, memory, pairs, Budget(60, 0), chance()) is None
-    tuned = tune(generator, memory, pairs, Budget(60, 1e-9), chance())
+    told: list[tuple[int, int]] = []
+    tuned = tune(generator, memory, pairs, Budget(10**6, 1), chance(), report=lambda *done: told.append(done))
     assert tuned is not None
-    assert tuned.steps == 4
+    assert 1 <= tuned.steps < 1000
+    assert told[-1] == (tuned.steps, tuned.steps)
+
+
+def test_a_budget_ends_with_its_steps_or_its_seconds() -> None:
+    budget = Budget(100, 60)
+    assert budget.spent(0, 0) == 0
+    assert budget.spent(50, 6) == 0.5
+    assert budget.spent(5, 45) == 0.75
+    assert budget.spent(5, 60) == budget.spent(100, 1) == 1
+    assert budget.progress(5, 30) == (5, 10)
+    assert budget.progress(50, 6) == (50, 100)
+    assert budget.progress(7, 90) == (7, 7)
