@@ -21,8 +21,8 @@ from s3_server import Bucket, a_bucket
 from safetensors.torch import save_file
 from torchvision.models import vgg16
 
-from most_sketch.checkpoints.onnx_export import export_weights
-from most_sketch.checkpoints.onnx_files import exported_folder
+from most_sketch.checkpoints.onnx_files import cached_graph
+from most_sketch.checkpoints.onnx_graphs import make_graph
 from most_sketch.checkpoints.weights import save_weights
 from most_sketch.cli import main
 from most_sketch.drawing.sketcher import Sketcher
@@ -70,7 +70,7 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def onnx_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An untrained network with all parts that there are, exported to where `convert` looks for ONNX files."""
+    """An untrained network with all parts that there are, whose graph is where `convert` looks for it."""
     pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
     path = tmp_path_factory.mktemp("weights") / "exported.safetensors"
@@ -83,7 +83,7 @@ def onnx_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if "output.weight" in name:
             torch.nn.init.normal_(parameter, std=0.3)
     save_weights(path, generator, torch.float16)
-    export_weights(path, exported_folder(path))
+    make_graph(config, cached_graph(config))
     return path
 
 
