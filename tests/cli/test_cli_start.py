@@ -67,6 +67,18 @@ def test_onnx_runtime_draws_the_same_without_torch(
         assert ImageStat.Stat(ImageChops.difference(sketch, other)).mean[0] < 0.5
 
 
+def test_no_garbage_is_looked_for_in_the_end() -> None:
+    program = """
+import atexit, gc, sys
+atexit.register(lambda: print(gc.get_freeze_count() > 10_000))  # what is registered first is called last
+from most_sketch.cli import main
+sys.argv = ["most-sketch", "--version"]
+main()
+"""
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert answer.stdout.splitlines()[-1] == "True"
+
+
 @pytest.mark.parametrize("style", ["pencil", "all"])
 def test_a_finished_folder_is_skipped_without_torch(
     modules: Modules, command: Command, convert: Command, tiny_weights: Path, tmp_path: Path, style: str
