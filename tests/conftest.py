@@ -83,7 +83,7 @@ def onnx_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if "output.weight" in name:
             torch.nn.init.normal_(parameter, std=0.3)
     save_weights(path, generator, torch.float16)
-    make_graph(config, cached_graph(config))
+    make_graph(path, cached_graph(config))
     return path
 
 

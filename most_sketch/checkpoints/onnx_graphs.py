@@ -21,9 +21,9 @@ from torch import Tensor, nn
 from most_sketch.checkpoints.find import bundled_weights
 from most_sketch.checkpoints.header import read_header
 from most_sketch.checkpoints.onnx_files import CASCADE_FILES, INSTALL, graph_name, graphs_folder, structure
+from most_sketch.checkpoints.weights import load_weights
 from most_sketch.errors import InputError
-from most_sketch.network.build import AnyGenerator, build_generator
-from most_sketch.network.config import ModelConfig
+from most_sketch.network.build import AnyGenerator
 from most_sketch.photo.images import write_bytes
 from most_sketch.photo.mtcnn_networks import o_net, p_net, r_net
 
@@ -42,9 +42,13 @@ PICTURES: Axes = {0: "pictures"}
 AREA: Axes = {0: "pictures", 2: "height", 3: "width"}
 
 
-def make_graph(config: ModelConfig, path: Path) -> None:
-    """Write the graph of the network that a config describes. Raises `InputError` where packages are missing."""
-    write_bytes(path, generator_graph(build_generator(config).eval()).SerializeToString())
+def make_graph(weights: Path, path: Path) -> None:
+    """Write the graph of the network that the weights in a file are of.
+
+    Raises `WeightsError`, and `InputError` where packages are missing.
+    """
+    # With the weights, though none of them is kept: what they say of their network is believed only once they fit it.
+    write_bytes(path, generator_graph(load_weights(weights)).SerializeToString())
 
 
 def generator_graph(generator: AnyGenerator) -> ModelProto:
@@ -59,8 +63,8 @@ def generator_graph(generator: AnyGenerator) -> ModelProto:
     return graph
 
 
-def cascade_graphs() -> Iterator[tuple[str, ModelProto]]:
-    """The three graphs of the face detector, by the names in `CASCADE_FILES`. Raises like `generator_graph`.
+def cascade_graphs() -> Iterator[ModelProto]:
+    """The three graphs of the face detector, as `CASCADE_FILES` names them. Raises like `generator_graph`.
 
     Each takes `pictures` (n, 3, h, w) float32 RGB in [-1, 1] and gives `probabilities`, `offsets` and, O-Net,
     `landmarks`, as `mtcnn_networks.CascadeNetwork` has them.
@@ -69,7 +73,7 @@ def cascade_graphs() -> Iterator[tuple[str, ModelProto]]:
         outputs = ("probabilities", "offsets", "landmarks")[: 3 if name == "o_net.onnx" else 2]
         axes = AREA if name == "p_net.onnx" else PICTURES
         example = torch.zeros(2, 3, side, side + 6 * (axes is AREA))
-        yield name, _traced(network.eval(), {"pictures": (example, axes)}, outputs)
+        yield _traced(network.eval(), {"pictures": (example, axes)}, outputs)
 
 
 def _traced(network: nn.Module, inputs: Mapping[str, tuple[Tensor, Axes]], outputs: Sequence[str]) -> ModelProto:
@@ -147,9 +151,11 @@ def _silence() -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    for graph_file in graphs_folder().glob("*.onnx"):
-        graph_file.unlink()
-    for file, graph in cascade_graphs():
-        write_bytes(graphs_folder() / file, graph.SerializeToString())
-    for config in {read_header(weights).config for weights in bundled_weights().values()}:
-        make_graph(config, graphs_folder() / graph_name(config))
+    made = [graphs_folder() / name for name in CASCADE_FILES]
+    for file, graph in zip(made, cascade_graphs(), strict=True):
+        write_bytes(file, graph.SerializeToString())
+    for weights_file in bundled_weights().values():
+        made.append(graphs_folder() / graph_name(read_header(weights_file).config))
+        make_graph(weights_file, made[-1])
+    for file in {*graphs_folder().iterdir()} - {*made}:
+        file.unlink()

@@ -67,5 +67,5 @@ def _prepare(name: str, path: Path, overwrite: bool) -> Path:
     from most_sketch.checkpoints.onnx_graphs import make_graph
 
     graph = cached_graph(config)
-    make_graph(config, graph)
+    make_graph(path, graph)
     return graph

@@ -60,7 +60,7 @@ class OnnxEngine:
             from most_sketch.checkpoints.onnx_graphs import make_graph
 
             graph = cached_graph(config)
-            make_graph(config, graph)
+            make_graph(weights, graph)
         return cls(_session(graph, read_arrays(weights), weights), config)
 
     def draw(self, images: Sequence[Image.Image], styles: Sequence[int]) -> list[Image.Image]:

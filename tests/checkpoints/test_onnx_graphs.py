@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,11 +10,12 @@ import numpy as np
 import onnx
 import pytest
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from most_sketch.checkpoints import onnx_graphs
 from most_sketch.checkpoints.arrays import read_arrays
 from most_sketch.checkpoints.find import bundled_weights
-from most_sketch.checkpoints.header import read_header
+from most_sketch.checkpoints.header import CONFIG_KEY, read_header
 from most_sketch.checkpoints.onnx_files import (
     CASCADE_FILES,
     cached_graph,
@@ -23,8 +25,9 @@ from most_sketch.checkpoints.onnx_files import (
     packaged_graph,
 )
 from most_sketch.checkpoints.onnx_graphs import make_graph
+from most_sketch.config import to_dict
 from most_sketch.drawing.sketcher import Sketcher
-from most_sketch.errors import InputError
+from most_sketch.errors import InputError, WeightsError
 from most_sketch.network.config import ModelConfig
 from most_sketch.photo.mtcnn_weights import read_cascade_weights
 
@@ -69,6 +72,16 @@ def test_the_face_detectors_graphs_have_places_for_its_weights() -> None:
         assert places(graphs_folder() / name) == {name: array.shape for name, array in arrays.items()}, AGAIN
 
 
+def test_no_mean_is_of_more_than_there_is() -> None:
+    """Where padding is counted, most versions of ONNX Runtime divide by the whole window beyond the border too."""
+    nodes = [
+        node for graph in graphs_folder().iterdir() for node in onnx.load(graph, load_external_data=False).graph.node
+    ]
+    means = [{each.name: each.i for each in node.attribute} for node in nodes if node.op_type == "AveragePool"]
+    assert means
+    assert not [mean for mean in means if mean["ceil_mode"] and mean["count_include_pad"]]
+
+
 def test_a_graph_tells_nothing_of_the_machine_that_made_it() -> None:
     for graph in graphs_folder().iterdir():
         for trace in (b"stack_trace", b"site-packages", b".py", str(Path.home()).encode() + b"/"):
@@ -97,8 +110,20 @@ def test_what_was_made_is_found(onnx_weights: Path, tiny_weights: Path, monkeypa
         cached_graph(made)
 
 
-def test_packages_that_are_missing_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_packages_that_are_missing_are_named(
+    tiny_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(onnx_graphs, "find_spec", lambda _: None)
     with pytest.raises(InputError, match=r"onnx and onnxscript must be installed: pip install 'most-sketch\[onnx\]'"):
-        make_graph(ModelConfig(channels=8, stem_channels=8, slots=8, injection_channels=8), tmp_path / "graph.onnx")
+        make_graph(tiny_weights, tmp_path / "graph.onnx")
     assert not list(tmp_path.iterdir())
+
+
+def test_no_network_is_built_that_the_tensors_do_not_fit(tiny_weights: Path, tmp_path: Path) -> None:
+    hostile = tmp_path / "hostile.safetensors"
+    # More than a terabyte of weights.
+    config = replace(read_header(tiny_weights).config, channels=1 << 14, encoder_blocks=64)
+    save_file(load_file(tiny_weights), hostile, {CONFIG_KEY: json.dumps(to_dict(config))})
+    with pytest.raises(WeightsError, match="tensors do not fit the network"):
+        make_graph(hostile, tmp_path / "graph.onnx")
+    assert not (tmp_path / "graph.onnx").exists()
