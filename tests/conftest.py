@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 from typing import get_args
@@ -21,7 +22,7 @@ from s3_server import Bucket, a_bucket
 from safetensors.torch import save_file
 from torchvision.models import vgg16
 
-from most_sketch.checkpoints.onnx_files import cached_graph
+from most_sketch.checkpoints.onnx_files import INSTALL, cached_graph, is_installed
 from most_sketch.checkpoints.onnx_graphs import make_graph
 from most_sketch.checkpoints.weights import save_weights
 from most_sketch.cli import main
@@ -71,8 +72,9 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def onnx_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An untrained network with all parts that there are, whose graph is where `convert` looks for it."""
-    pytest.importorskip("onnxruntime")
-    pytest.importorskip("onnxscript")
+    # Not imported here: the engine has something to say before.
+    if not is_installed() or find_spec("onnxscript") is None:
+        pytest.skip(INSTALL)
     path = tmp_path_factory.mktemp("weights") / "exported.safetensors"
     torch.manual_seed(0)
     small = {"channels": 16, "stem_channels": 8, "slots": 8, "injection_channels": 8, "output_channels": 2}

@@ -84,8 +84,12 @@ class OnnxEngine:
 
 def _session(graph: Path, weights: Mapping[str, Array], called: Path | str) -> InferenceSession:
     """What runs the graph in a file with these weights, which are `called` so. Raises `WeightsError`."""
+    # ONNX Runtime 1.29 and later report on their use, to its makers, but for those who say this before the import; on
+    # Windows all versions may, and there it is the call that counts.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime
 
+    onnxruntime.disable_telemetry_events()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     # As torch has it, for those who share a machine; 0 is one for each core.
