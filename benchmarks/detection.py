@@ -20,11 +20,12 @@ from pathlib import Path
 
 import torch
 from PIL import Image
+from some_photos import photos_below
 from timing import medians
 
 from most_sketch.checkpoints.packaged import examples_folder
 from most_sketch.photo.faces import FaceFinder
-from most_sketch.photo.images import IMAGE_SUFFIXES, decode_image, read_image
+from most_sketch.photo.images import decode_image, read_image
 from most_sketch.photo.mtcnn_networks import load_cascade
 
 TARGET = 2.0
@@ -57,12 +58,9 @@ def growth(finder: FaceFinder, rounds: int) -> float:
 
 def survey(finder: FaceFinder, folder: Path, every: int) -> dict[str, list[tuple[float, float]]]:
     """The eyes of the largest face of each photo; empty where there is none."""
-    paths = sorted(
-        path for path in folder.rglob("*") if path.parent.name == "photos" and path.suffix.lower() in IMAGE_SUFFIXES
-    )
     eyes = {}
     start = time.perf_counter()
-    for path in paths[::every]:
+    for path in photos_below(folder)[::every]:
         faces = finder.find(read_image(path))
         eyes[str(path.relative_to(folder))] = list(faces[0].eyes) if faces else []
     seconds = time.perf_counter() - start

@@ -18,6 +18,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from some_photos import photos_below
 from timing import medians
 
 from most_sketch.checkpoints.find import DEFAULT_WEIGHTS
@@ -25,7 +26,7 @@ from most_sketch.drawing.batch import run
 from most_sketch.drawing.jobs import Job
 from most_sketch.drawing.options import Options
 from most_sketch.drawing.sketcher import Sketcher
-from most_sketch.photo.images import IMAGE_SUFFIXES, read_image
+from most_sketch.photo.images import read_image
 
 TARGET, MEMORY_TARGET = 0.85, 1.2
 
@@ -54,12 +55,11 @@ def peak(photos: Sequence[Path], weights: str) -> int:
 def usable(sketcher: Sketcher, folder: Path, count: int) -> list[Path]:
     """Photos with a face, of names that differ: their sketches go to one folder."""
     found: dict[str, Path] = {}
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in IMAGE_SUFFIXES and "photos" in path.parts and path.stem not in found:
-            if sketcher._finder.find(read_image(path)):
-                found[path.stem] = path
-            if len(found) == count:
-                break
+    for path in photos_below(folder):
+        if path.stem not in found and sketcher._finder.find(read_image(path)):
+            found[path.stem] = path
+        if len(found) == count:
+            break
     return list(found.values())
 
 

@@ -65,6 +65,8 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=1)
     parser.add_argument("--compile", action="store_true", help="compiled variants too: minutes each")
     options = parser.parse_args()
+    if options.steps <= WARM_UP:
+        parser.error(f"--steps: the first {WARM_UP} do not count; take more")
 
     model, preset = PRESETS["ours"]
     config = replace(preset, steps=options.steps, batch_size=options.batch_size, decay_from=1.0)

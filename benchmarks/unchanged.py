@@ -15,13 +15,14 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from some_photos import photos_below
 from torch import nn
 
 from most_sketch.checkpoints.find import DEFAULT_WEIGHTS
 from most_sketch.checkpoints.weights import load_weights
 from most_sketch.drawing.sketcher import Sketcher
 from most_sketch.network.layers import InstanceNorm
-from most_sketch.photo.images import IMAGE_SUFFIXES, read_image, to_image, to_tensor
+from most_sketch.photo.images import read_image, to_image, to_tensor
 
 TARGET = 1.0
 
@@ -47,11 +48,9 @@ def main() -> int:
     options = parser.parse_args()
     sketcher = Sketcher.load(options.weights, "cpu", options.precision)
     reference = plain(load_weights(options.weights))
-    paths = sorted(
-        path for path in options.photos.rglob("*") if "photos" in path.parts and path.suffix.lower() in IMAGE_SUFFIXES
-    )
+    paths = photos_below(options.photos)
     means, largest = [], 0.0
-    for path in paths[:: len(paths) // options.count][: options.count]:
+    for path in paths[:: max(1, len(paths) // options.count)][: options.count]:
         (crop,) = sketcher.crops(read_image(path))
         for style, sketch in enumerate(sketcher.draw_every_style(crop.image)):
             with torch.no_grad():

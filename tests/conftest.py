@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 from typing import get_args
@@ -21,8 +22,8 @@ from s3_server import Bucket, a_bucket
 from safetensors.torch import save_file
 from torchvision.models import vgg16
 
-from most_sketch.checkpoints.onnx_export import export_weights
-from most_sketch.checkpoints.onnx_files import exported_folder
+from most_sketch.checkpoints.onnx_files import INSTALL, cached_graph, is_installed
+from most_sketch.checkpoints.onnx_graphs import make_graph
 from most_sketch.checkpoints.weights import save_weights
 from most_sketch.cli import main
 from most_sketch.drawing.sketcher import Sketcher
@@ -70,9 +71,10 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def onnx_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An untrained network with all parts that there are, exported to where `convert` looks for ONNX files."""
-    pytest.importorskip("onnxruntime")
-    pytest.importorskip("onnxscript")
+    """An untrained network with all parts that there are, whose graph is where `convert` looks for it."""
+    # Not imported here: the engine has something to say before.
+    if not is_installed() or find_spec("onnxscript") is None:
+        pytest.skip(INSTALL)
     path = tmp_path_factory.mktemp("weights") / "exported.safetensors"
     torch.manual_seed(0)
     small = {"channels": 16, "stem_channels": 8, "slots": 8, "injection_channels": 8, "output_channels": 2}
@@ -83,7 +85,7 @@ def onnx_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if "output.weight" in name:
             torch.nn.init.normal_(parameter, std=0.3)
     save_weights(path, generator, torch.float16)
-    export_weights(path, exported_folder(path))
+    make_graph(path, cached_graph(config))
     return path
 
 

@@ -36,6 +36,9 @@ HOLD_OUT = "hold_out"
 TRAINED = "trained"
 """And what it was trained on, `Trained`."""
 
+SKETCH_ENCODER = "sketch_encoder."
+"""What the names of the sketch encoder's tensors begin with, in a file that has it; nothing is drawn with them."""
+
 MAX_FILE = 1 << 31
 """Bytes of the largest file that is read or downloaded; the paper's network in float32 has 60 million."""
 

@@ -12,7 +12,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from most_sketch.checkpoints.find import DEFAULT_WEIGHTS, find_weights
-from most_sketch.checkpoints.header import CONFIG_KEY, HOLD_OUT, TRAINED, open_weights
+from most_sketch.checkpoints.header import CONFIG_KEY, HOLD_OUT, SKETCH_ENCODER, TRAINED, open_weights
 from most_sketch.checkpoints.hub import Hub
 from most_sketch.checkpoints.trained import Trained
 from most_sketch.config import to_dict
@@ -24,8 +24,6 @@ from most_sketch.photo.images import write_bytes
 
 TRAINING_ONLY = ("memory.started", "memory.idle")
 """Buffers that matter while the memory is being updated; a released file leaves them out."""
-SKETCH_ENCODER = "sketch_encoder."
-"""What the names of the sketch encoder's tensors begin with, in a file that has it."""
 
 
 def save_weights(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import sys
 import traceback
@@ -51,6 +52,8 @@ def main() -> NoReturn:
     # Importing torch makes objects by the million and no garbage: looking for some after each 700 takes a twentieth
     # of the start.
     gc.set_threshold(100_000)
+    # Nor are they to be looked at in the end, several times over: the process gives all of its memory back.
+    atexit.register(gc.freeze)
     prepare_streams()
     debug = _takes_debug(sys.argv)
     try:

@@ -44,9 +44,9 @@ class BatchReport:
         return bool(self._failures)
 
     def exporting(self) -> None:
-        """The weights are made into what ONNX Runtime reads, before they can be loaded."""
+        """The network is made into what ONNX Runtime reads, before it can be loaded."""
         if not self._quiet:
-            say("exporting the weights for ONNX Runtime, this once; it takes a minute")
+            say("exporting the network for ONNX Runtime, this once; it takes a minute")
 
     def loaded(self) -> None:
         """From now on photos are drawn."""

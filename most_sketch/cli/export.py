@@ -22,7 +22,7 @@ def export_command(
             "--output",
             "-o",
             metavar="DIR",
-            help="Where to write them. (default: the cache folder, where convert finds them)",
+            help="Where to write them. (default: the network without weights, where convert finds it)",
             rich_help_panel=OUTPUT,
         ),
     ] = None,
@@ -37,27 +37,42 @@ def export_command(
     overwrite: Overwrite = False,
     offline: Offline = False,
 ) -> None:
-    """Write the networks as ONNX files. Takes a minute; print where they are. A style of teach goes with --output."""
+    """Write the networks as ONNX files, for other programs. Without --output: so that convert draws without torch."""
     from most_sketch.checkpoints.find import DEFAULT_WEIGHTS, find_style, find_weights
     from most_sketch.checkpoints.hub import Hub
-    from most_sketch.checkpoints.onnx_files import FILES, exported_folder, is_exported
+    from most_sketch.checkpoints.onnx_files import FILES
 
     name = weights or DEFAULT_WEIGHTS
     if style and output is None:
         raise typer.BadParameter("--style goes with -o: convert draws in taught styles with torch")
     hub = Hub(offline=offline)
     path = find_weights(name, hub)
-    folder = output or exported_folder(path)
-    if output is None and not overwrite and is_exported(folder):
-        say(f"{name}: is exported already")
-        typer.echo(folder)
+    if output is None:
+        typer.echo(_prepare(name, path, overwrite))
         return
-    for file in FILES if output else ():
-        keep_existing(folder / file, overwrite)
+    for file in FILES:
+        keep_existing(output / file, overwrite)
 
     from most_sketch.checkpoints.onnx_export import export_weights
     from most_sketch.checkpoints.styles import read_styles_of
 
     (taught,) = read_styles_of(path, name, [find_style(style, hub)]) if style else (None,)
-    export_weights(path, folder, taught)
-    typer.echo(folder)
+    export_weights(path, output, taught)
+    typer.echo(output)
+
+
+def _prepare(name: str, path: Path, overwrite: bool) -> Path:
+    """The graph that convert needs to draw with weights; it is made if there is none, or anew if it can be."""
+    from most_sketch.checkpoints.header import read_header
+    from most_sketch.checkpoints.onnx_files import cached_graph, find_graph, packaged_graph
+
+    config = read_header(path).config
+    graph = find_graph(config)
+    if graph and (not overwrite or packaged_graph(config)):
+        say(f"{name}: convert draws with them already; -o DIR writes files for other programs")
+        return graph
+    from most_sketch.checkpoints.onnx_graphs import make_graph
+
+    graph = cached_graph(config)
+    make_graph(path, graph)
+    return graph

@@ -8,7 +8,8 @@ from typing import Literal, Protocol, get_args
 
 from PIL import Image
 
-from most_sketch.checkpoints.onnx_files import exported_folder, is_exported, is_installed
+from most_sketch.checkpoints.header import read_header
+from most_sketch.checkpoints.onnx_files import find_graph, is_installed
 from most_sketch.errors import InputError
 from most_sketch.machine import may_have_gpu, processor
 from most_sketch.network.config import ModelConfig
@@ -44,9 +45,9 @@ def choose_engine(
 ) -> Literal["torch", "onnx"]:
     """What draws so many photos (None: nobody knows) with the weights in a file.
 
-    `auto` is onnx on a CPU, where ONNX Runtime is installed and the weights were exported for it; but torch for taught
-    styles, and for several photos wherever it may draw faster: on a GPU, and in bfloat16. Raises `InputError` for an
-    engine that there is not, and for onnx together with what it cannot do.
+    `auto` is onnx on a CPU, where ONNX Runtime is installed and there is a graph of the weights' network; but torch for
+    taught styles, and for several photos wherever it may draw faster: on a GPU, and in bfloat16. Raises `InputError`
+    for an engine that there is not, and for onnx together with what it cannot do, and `WeightsError`.
     """
     if asked not in get_args(EngineName):
         raise InputError(f"unknown engine {asked!r}; use auto, torch or onnx")
@@ -57,17 +58,10 @@ def choose_engine(
         if obstacle:
             raise InputError(f"the engine onnx draws {obstacle}; use torch")
         return "onnx"
-    if obstacle or not is_installed() or not _is_exported(weights):
+    if obstacle or not is_installed() or find_graph(read_header(weights).config) is None:
         return "torch"
     faster = (device == "auto" and may_have_gpu()) or (precision == "auto" and bool(processor().bfloat16))
     return "torch" if faster and photos != 1 else "onnx"
-
-
-def _is_exported(weights: Path) -> bool:
-    try:
-        return is_exported(exported_folder(weights))
-    except (InputError, OSError):  # no home, or one that cannot be read
-        return False
 
 
 def _obstacle(device: str, precision: str, styles: Sequence[object]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,40 +11,35 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from most_sketch.checkpoints.header import CONFIG_KEY, load_json
+from most_sketch.checkpoints.arrays import Array, read_arrays
+from most_sketch.checkpoints.header import read_header
 from most_sketch.checkpoints.onnx_files import (
     CASCADE_FILES,
-    GENERATOR_FILE,
     INSTALL,
-    exported_folder,
-    is_exported,
+    cached_graph,
+    find_graph,
+    graphs_folder,
     is_installed,
 )
-from most_sketch.config import from_dict
 from most_sketch.errors import InputError, WeightsError, first_line
 from most_sketch.network.config import ModelConfig
 from most_sketch.photo.images import array_to_image, to_array
 from most_sketch.photo.mtcnn import Cascade, Network
+from most_sketch.photo.mtcnn_weights import read_cascade_weights
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 
 class OnnxEngine:
-    """Draws and finds faces with what `onnx_export.export_weights` wrote into a folder."""
+    """Draws and finds faces with graphs as `onnx_graphs` makes them, and the weights of the files that torch reads."""
 
     batch_size = 1
     """As on a CPU with torch: more at once gain nothing."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        path = folder / GENERATOR_FILE
-        self._generator = _session(path)
-        try:
-            about = self._generator.get_modelmeta().custom_metadata_map
-            self.config = from_dict(ModelConfig, load_json(about[CONFIG_KEY]))
-        except (KeyError, ValueError, WeightsError) as error:
-            raise WeightsError(f"{path}: does not say which network it is; export it anew") from error
+    def __init__(self, generator: InferenceSession, config: ModelConfig) -> None:
+        self._generator = generator
+        self.config = config
 
     @property
     def papers(self) -> tuple[float, ...]:
@@ -53,18 +48,20 @@ class OnnxEngine:
 
     @classmethod
     def load(cls, weights: Path) -> OnnxEngine:
-        """Of the weights in a file, which are exported first if they never were.
+        """Of the weights in a file. The graph of their network is made, and kept, if there is none yet.
 
         Raises `WeightsError`, and `InputError` where packages are missing.
         """
         if not is_installed():
             raise InputError(f"the engine onnx needs ONNX Runtime: {INSTALL}")
-        folder = exported_folder(weights)
-        if not is_exported(folder):
-            from most_sketch.checkpoints.onnx_export import export_weights
+        config = read_header(weights).config
+        graph = find_graph(config)
+        if graph is None:
+            from most_sketch.checkpoints.onnx_graphs import make_graph
 
-            export_weights(weights, folder)
-        return cls(folder)
+            graph = cached_graph(config)
+            make_graph(weights, graph)
+        return cls(_session(graph, read_arrays(weights), weights), config)
 
     def draw(self, images: Sequence[Image.Image], styles: Sequence[int]) -> list[Image.Image]:
         """As `engine.Engine.draw`, and as `network.build.draw` with torch."""
@@ -80,13 +77,19 @@ class OnnxEngine:
 
     def cascade(self) -> Cascade:
         """As `engine.Engine.cascade`."""
-        return Cascade(*(_network(_session(self._folder / name)) for name in CASCADE_FILES))
+        graphs = (graphs_folder() / name for name in CASCADE_FILES)
+        weights = read_cascade_weights()
+        return Cascade(*(_network(_session(*each, "MTCNN")) for each in zip(graphs, weights, strict=True)))
 
 
-def _session(path: Path) -> InferenceSession:
-    """What runs the graph in a file."""
+def _session(graph: Path, weights: Mapping[str, Array], called: Path | str) -> InferenceSession:
+    """What runs the graph in a file with these weights, which are `called` so. Raises `WeightsError`."""
+    # ONNX Runtime 1.29 and later report on their use, to its makers, but for those who say this before the import; on
+    # Windows all versions may, and there it is the call that counts.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime
 
+    onnxruntime.disable_telemetry_events()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     # As torch has it, for those who share a machine; 0 is one for each core.
@@ -94,12 +97,14 @@ def _session(path: Path) -> InferenceSession:
     options.intra_op_num_threads = int(threads) if threads.isdecimal() else 0
     # Four sessions have threads of their own, and those of one are not to wait busily while another computes.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in weights.values()]
+    options.add_external_initializers(list(weights), values)
     try:
-        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as error:
         # What it raises for a damaged file are kinds of its own, of no common base.
         raise WeightsError(
-            f"{path}: cannot be used by ONNX Runtime ({first_line(error)[:200]}); remove it and export it anew"
+            f"{called}: cannot be drawn with by ONNX Runtime ({first_line(error)[:200]}); it may be with --engine torch"
         ) from error
 
 

@@ -51,8 +51,8 @@ class Network:
         )
 
     def must_export(self, photos: int | None = None) -> bool:
-        """Does `load` have to export the weights for ONNX Runtime first? Raises like `found` and `load`."""
-        from most_sketch.checkpoints.onnx_files import exported_folder, is_exported, is_installed
+        """Does `load` have to export the network for ONNX Runtime first? Raises like `found` and `load`."""
+        from most_sketch.checkpoints.onnx_files import find_graph, is_installed
         from most_sketch.drawing.engine import choose_engine
 
         # Nothing else is exported unasked.
@@ -60,7 +60,7 @@ class Network:
             return False
         path = Path(self.found().weights)
         choose_engine(self.engine, path, self.device, self.precision, self.styles, photos)
-        return not is_exported(exported_folder(path))
+        return find_graph(read_header(path).config) is None
 
     def found(self) -> Network:
         """The same with the files of its weights, which were compared with their checksum, and of its styles.

@@ -74,11 +74,11 @@ class Sketcher:
     ) -> Sketcher:
         """From what `weights.load_weights` takes; `device` auto, cpu, cuda or mps; `precision` auto, fp32 or bf16.
 
-        `engine` is torch, onnx (ONNX Runtime: on a CPU, in float32; weights that were never exported are, once, which
-        takes a minute) or auto, as `engine.choose_engine` has it. `styles` are files, or addresses on the Hub, of
-        styles that were taught to these weights; they come after the weights' own. For one photo, if it is known that
-        so many will come, precision auto is fp32: to find out what is faster would take longer. Raises `WeightsError`,
-        and `InputError` for a device or an engine that is not there. `offline` makes no connection.
+        `engine` is torch, onnx (ONNX Runtime: on a CPU, in float32; a network that is not a bundled one is exported
+        once, which takes a minute) or auto, as `engine.choose_engine` has it. `styles` are files, or addresses on the
+        Hub, of styles that were taught to these weights; they come after the weights' own. For one photo, if it is
+        known that so many will come, precision auto is fp32: to find out what is faster would take longer. Raises
+        `WeightsError`, and `InputError` for a device or an engine that is not there. `offline` makes no connection.
         """
         hub = Hub(offline=offline)
         path = find_weights(weights, hub)

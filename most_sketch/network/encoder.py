@@ -35,7 +35,9 @@ class Context(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         height, width = features.shape[-2:]
-        around = F.avg_pool2d(features, CONTEXT_STRIDE, ceil_mode=True)
+        # There is no padding to be counted; but ONNX Runtime before 2026's summer counts what is beyond the border as
+        # zeros where it is to be.
+        around = F.avg_pool2d(features, CONTEXT_STRIDE, ceil_mode=True, count_include_pad=False)
         for block in self.blocks:
             around = around + block(around)
         around = F.interpolate(self.output(around), scale_factor=CONTEXT_STRIDE, mode="bilinear")

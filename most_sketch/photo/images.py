@@ -118,9 +118,7 @@ def decode_image(file: IO[bytes], name: str) -> Image.Image:
 
 
 def _decode(file: IO[bytes], name: str) -> Image.Image:
-    file.seek(0)
-    Image.init()
-    with Image.open(file, formats=sorted(READ_FORMATS & Image.OPEN.keys())) as image:
+    with _open(file) as image:
         if image.width * image.height > MAX_PIXELS:
             raise InputError(
                 f"{name}: {image.width} x {image.height} pixels are more than the "
@@ -128,6 +126,22 @@ def _decode(file: IO[bytes], name: str) -> Image.Image:
             )
         # While the file is open: what is RGB already is not copied.
         return flatten(image)
+
+
+def _open(file: IO[bytes]) -> Image.Image:
+    file.seek(0)
+    # The usual formats; all of them take longer to load than most photos to decode.
+    Image.preinit()
+    with suppress(UnidentifiedImageError):
+        return Image.open(file, formats=_readable())
+    file.seek(0)
+    Image.init()
+    return Image.open(file, formats=_readable())
+
+
+def _readable() -> list[str]:
+    """Of `READ_FORMATS` those that Pillow has loaded."""
+    return sorted(READ_FORMATS & Image.OPEN.keys())
 
 
 def flatten(image: Image.Image) -> Image.Image:

@@ -1,23 +1,19 @@
 """The three networks of MTCNN, each more exact and slower than the one before: P-Net, R-Net and O-Net.
 
 Paper: Zhang et al. 2016, *Joint Face Detection and Alignment using Multitask Cascaded Convolutional Networks*, with its
-weights as the facenet-pytorch package carries them. That package itself is not imported: it brings torchvision.
+weights as `mtcnn_weights` reads them.
 """
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from most_sketch.errors import WeightsError
 from most_sketch.photo.mtcnn import Cascade, Network
-
-WEIGHTS_PACKAGE = "facenet_pytorch"
+from most_sketch.photo.mtcnn_weights import read_cascade_weights
 
 
 class CascadeNetwork(nn.Module):
@@ -132,20 +128,10 @@ def _of_arrays(network: CascadeNetwork, device: torch.device, format_: torch.mem
 
 def load_networks(device: torch.device) -> tuple[CascadeNetwork, CascadeNetwork, CascadeNetwork]:
     """P-Net, R-Net and O-Net, ready to use. Raises `WeightsError` where their weights are missing or damaged."""
-    # Found, not imported.
-    spec = find_spec(WEIGHTS_PACKAGE)
-    if spec is None or spec.origin is None:
-        raise WeightsError("the face detector's weights are missing; pip install facenet-pytorch brings them")
-    folder = Path(spec.origin).parent / "data"
     with torch.device("meta"):
         networks = p_net(), r_net(), o_net()
-    for name, network in zip(("pnet", "rnet", "onet"), networks, strict=True):
-        path = folder / f"{name}.pt"
-        try:
-            state = torch.load(path, map_location=device, weights_only=True)
-            network.load_state_dict(state, assign=True)
-        except Exception as error:
-            # What torch raises for a damaged file is not told: OSError, EOFError, RuntimeError, pickle's errors, ...
-            raise WeightsError(f"{path}: not the face detector's weights; install facenet-pytorch anew") from error
+    for network, arrays in zip(networks, read_cascade_weights(), strict=True):
+        state = {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
+        network.load_state_dict(state, assign=True)
         network.eval().requires_grad_(False)
     return networks

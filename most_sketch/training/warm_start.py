@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from most_sketch.checkpoints.weights import SKETCH_ENCODER, load_networks
+from most_sketch.checkpoints.header import SKETCH_ENCODER
+from most_sketch.checkpoints.weights import load_networks
 from most_sketch.errors import InputError, WeightsError
 from most_sketch.training.runs import Run
 from most_sketch.training.trainer import Trainer

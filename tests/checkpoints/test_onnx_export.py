@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,19 +11,23 @@ import pytest
 import torch
 from conftest import STYLES
 from onnx import TensorProto, numpy_helper
+from taught_styles import style_file
 
 from most_sketch.checkpoints import onnx_export
 from most_sketch.checkpoints.header import CONFIG_KEY
 from most_sketch.checkpoints.manifest import checksum
 from most_sketch.checkpoints.onnx_export import export_weights
-from most_sketch.checkpoints.onnx_files import FILES, GENERATOR_FILE, exported_folder
+from most_sketch.checkpoints.onnx_files import FILES, GENERATOR_FILE
+from most_sketch.checkpoints.styles import read_style, with_styles
 from most_sketch.checkpoints.weights import load_weights
 from most_sketch.errors import InputError
 
 
 @pytest.fixture(scope="module")
-def folder(onnx_weights: Path) -> Path:
-    return exported_folder(onnx_weights)
+def folder(onnx_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("exported")
+    export_weights(onnx_weights, folder)
+    return folder
 
 
 def test_every_file_is_a_whole_model_that_tells_nothing_of_this_machine(folder: Path, onnx_weights: Path) -> None:
@@ -59,14 +64,33 @@ def test_weights_in_half_precision_stay_so_and_lose_nothing(folder: Path, onnx_w
     kept = numpy_helper.to_array(tensors[f"{name}.half"]).astype(np.float32)
     assert torch.equal(torch.from_numpy(kept), own[name])
     # The memory is float32 in the weights too.
-    memories = [tensor.data_type for tensor in tensors.values() if tuple(tensor.dims) == (2, 8, 16)]
-    assert memories == [TensorProto.FLOAT] * len(memories) != []
+    for name in ("memory.keys", "memory.values"):
+        assert tensors[name].data_type == TensorProto.FLOAT
+        assert torch.equal(torch.from_numpy(numpy_helper.to_array(tensors[name]).copy()), own[name])
+
+
+def test_a_taught_style_is_drawn_alone_as_torch_draws_it(
+    onnx_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORT_DISABLE_TELEMETRY", "1")
+    from onnxruntime import InferenceSession
+
+    style = read_style(style_file(tmp_path / "chalk.safetensors", onnx_weights, paper=-0.7))
+    export_weights(onnx_weights, tmp_path / "onnx", style)
+    about = {entry.key: entry.value for entry in onnx.load(tmp_path / "onnx" / GENERATOR_FILE).metadata_props}
+    assert json.loads(about[CONFIG_KEY])["styles"] == ["chalk"]
+    torch.manual_seed(0)
+    photo = torch.rand(1, 3, 52, 44) * 2 - 1
+    session = InferenceSession(tmp_path / "onnx" / GENERATOR_FILE)
+    (drawn,) = session.run(None, {"photo": photo.numpy(), "style": np.zeros(1, np.int64)})
+    wanted = with_styles(load_weights(onnx_weights), [style])(photo, torch.tensor([len(STYLES)]))
+    torch.testing.assert_close(torch.from_numpy(drawn), wanted, atol=2e-3, rtol=0)
 
 
 def test_packages_that_are_missing_are_named(
     onnx_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(onnx_export, "find_spec", lambda _: None)
-    with pytest.raises(InputError, match=r"onnx and onnxscript must be installed: pip install 'most-sketch\[onnx\]'"):
+    with pytest.raises(InputError, match=r"onnx must be installed: pip install 'most-sketch\[onnx\]'"):
         export_weights(onnx_weights, tmp_path / "onnx")
     assert not (tmp_path / "onnx").exists()

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from safetensors.torch import load_file, save_file
+from taught_styles import style_file
 
 from most_sketch.checkpoints.header import CONFIG_KEY, STYLE_KEY
 from most_sketch.checkpoints.manifest import checksum
@@ -32,7 +33,6 @@ from most_sketch.config import to_dict
 from most_sketch.drawing.sketcher import Sketcher
 from most_sketch.errors import InputError, WeightsError
 from most_sketch.network.config import ModelConfig
-from most_sketch.network.low_rank import change_of, changeable
 from most_sketch.network.pix2pix import UNet256
 
 
@@ -77,21 +77,14 @@ def test_weights_draw_in_it_beside_their_own_styles(tiny_weights: Path, style: S
 
 
 @pytest.fixture
-def bold(tiny_weights: Path, style: Style) -> Style:
+def bold(tiny_weights: Path, tmp_path: Path) -> Style:
     """A style with a change of the renderer."""
-    renderer = changeable(load_weights(tiny_weights).renderer, 2)
-    before = {name: tensor.clone() for name, tensor in renderer.named_parameters()}
-    for name, parameter in renderer.named_parameters():
-        if parameter.requires_grad:
-            parameter.data += 0.3 * torch.randn_like(before[name])
-    return replace(style, change=change_of(renderer, load_weights(tiny_weights).renderer)).half()
+    return read_style(style_file(tmp_path / "bold.safetensors", tiny_weights, "bold"))
 
 
 def test_a_change_of_the_renderer_is_kept_and_is_that_of_its_style_alone(
-    tiny_weights: Path, style: Style, bold: Style, tmp_path: Path
+    tiny_weights: Path, style: Style, bold: Style
 ) -> None:
-    save_style(tmp_path / "bold.safetensors", bold)
-    bold = replace(read_style(tmp_path / "bold.safetensors"), info=replace(bold.info, name="bold"))
     plain, one, both = (with_styles(load_weights(tiny_weights), each) for each in ([style], [bold], [style, bold]))
     photos = torch.rand(4, 3, 20, 16)
     mixed = both(photos, torch.tensor([3, 0, 3, 2]))

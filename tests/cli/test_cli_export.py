@@ -7,8 +7,15 @@ from pathlib import Path
 import pytest
 from conftest import Command
 
-from most_sketch.checkpoints import onnx_export
-from most_sketch.checkpoints.onnx_files import FILES, exported_folder, is_exported
+from most_sketch.checkpoints import onnx_export, onnx_graphs
+from most_sketch.checkpoints.find import bundled_weights
+from most_sketch.checkpoints.header import read_header
+from most_sketch.checkpoints.onnx_files import FILES, cached_graph, packaged_graph
+from most_sketch.errors import InputError
+
+
+def graph_of(weights: Path) -> Path:
+    return cached_graph(read_header(weights).config)
 
 
 @pytest.fixture
@@ -19,25 +26,37 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, Path]]:
     return calls
 
 
-def test_without_a_folder_it_writes_where_convert_looks(
-    command: Command, tiny_weights: Path, written: list[tuple[Path, Path]]
-) -> None:
-    folder = exported_folder(tiny_weights)
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The graphs that would be made."""
+    calls: list[Path] = []
+    monkeypatch.setattr(onnx_graphs, "make_graph", lambda _, path: calls.append(path))
+    return calls
+
+
+def test_without_a_folder_it_makes_what_convert_needs(command: Command, tiny_weights: Path, made: list[Path]) -> None:
     answer = command("export", tiny_weights)
-    assert (answer.code, answer.out.decode()) == (0, f"{folder}\n")
-    assert written == [(tiny_weights, folder)]
+    assert (answer.code, answer.out.decode()) == (0, f"{graph_of(tiny_weights)}\n")
+    assert made == [graph_of(tiny_weights)]
 
 
-def test_what_is_exported_already_is_not_again(
-    command: Command, onnx_weights: Path, written: list[tuple[Path, Path]]
-) -> None:
-    assert is_exported(exported_folder(onnx_weights))
+def test_what_is_exported_already_is_not_again(command: Command, onnx_weights: Path, made: list[Path]) -> None:
+    graph = graph_of(onnx_weights)
+    assert graph.is_file()
     answer = command("export", onnx_weights)
-    assert (answer.code, answer.out.decode()) == (0, f"{exported_folder(onnx_weights)}\n")
-    assert "is exported already" in answer.err
-    assert not written
+    assert (answer.code, answer.out.decode()) == (0, f"{graph}\n")
+    assert "convert draws with them already" in answer.err
+    assert not made
     assert command("export", onnx_weights, "--overwrite").code == 0
-    assert len(written) == 1
+    assert made == [graph]
+
+
+def test_the_bundled_weights_need_no_export(command: Command, made: list[Path]) -> None:
+    graph = packaged_graph(read_header(bundled_weights()["most-net"]).config)
+    for options in ((), ("--overwrite",)):
+        answer = command("export", *options)
+        assert (answer.code, answer.out.decode()) == (0, f"{graph}\n")
+    assert not made
 
 
 def test_nothing_of_yours_is_replaced(
@@ -79,14 +98,14 @@ def test_onnx_says_what_it_cannot_do(
 
 
 def test_a_first_drawing_with_onnx_exports_and_says_so(
-    convert: Command, portrait_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    convert: Command, tiny_weights: Path, portrait_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(weights: Path, folder: Path) -> None:
-        raise onnx_export.InputError(f"{weights.name} would go to {folder.name}")
+    def refuse(_: object, path: Path) -> None:
+        raise InputError(f"it would be {path}")
 
-    monkeypatch.setattr(onnx_export, "export_weights", refuse)
+    monkeypatch.setattr(onnx_graphs, "make_graph", refuse)
     answer = convert(portrait_file, "-o", tmp_path / "sketch.png", "--engine", "onnx")
     assert answer.code == 1
     said, error = answer.err.splitlines()
-    assert said == "exporting the weights for ONNX Runtime, this once; it takes a minute"
-    assert "tiny.safetensors would go to " in error
+    assert said == "exporting the network for ONNX Runtime, this once; it takes a minute"
+    assert error.endswith(f"it would be {graph_of(tiny_weights)}")

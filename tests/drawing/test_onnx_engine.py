@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from conftest import STYLES
 from numpy.typing import NDArray
 from PIL import Image
 from taught_styles import style_file
 
-from most_sketch.checkpoints.onnx_files import CASCADE_FILES, FILES, GENERATOR_FILE, exported_folder, is_exported
+from most_sketch.checkpoints.find import bundled_weights
+from most_sketch.checkpoints.weights import load_weights, save_weights
 from most_sketch.drawing import engine
 from most_sketch.drawing.engine import choose_engine
 from most_sketch.drawing.onnx_engine import OnnxEngine
@@ -81,6 +82,12 @@ def test_the_same_faces(onnx: Sketcher, reference: Sketcher, portrait_file: Path
 
 
 @pytest.mark.usefixtures("ordinary_machine")
+@pytest.mark.parametrize("name", bundled_weights())
+def test_auto_takes_the_bundled_weights_as_they_come(name: str) -> None:
+    assert choose_engine("auto", bundled_weights()[name], "auto", "auto", (), None) == "onnx"
+
+
+@pytest.mark.usefixtures("ordinary_machine")
 def test_auto_takes_what_was_exported(onnx_weights: Path, tiny_weights: Path) -> None:
     for photos in (1, 100, None):
         assert choose_engine("auto", onnx_weights, "auto", "auto", (), photos) == "onnx"
@@ -144,34 +151,31 @@ def test_without_onnx_runtime(onnx_weights: Path, monkeypatch: pytest.MonkeyPatc
         OnnxEngine.load(onnx_weights)
 
 
-@pytest.mark.usefixtures("ordinary_machine")
-def test_where_nothing_can_be_kept(onnx_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_home() -> Path:
-        raise RuntimeError("no home")
+def test_weights_that_do_not_fit_their_network(onnx_weights: Path, tmp_path: Path) -> None:
+    generator = load_weights(onnx_weights)
+    generator.photo_encoder.stem = torch.nn.Conv2d(3, 8, 5)
+    other_shape = tmp_path / "other_shape.safetensors"
+    save_weights(other_shape, generator)
+    del generator.photo_encoder.stem
+    missing = tmp_path / "missing.safetensors"
+    save_weights(missing, generator)
+    generator.photo_encoder.another = torch.nn.Conv2d(3, 8, 3)
+    more = tmp_path / "more.safetensors"
+    save_weights(more, generator)
+    for path in (other_shape, missing, more):
+        with pytest.raises(WeightsError, match=f"{path.name}: cannot be drawn with by ONNX Runtime"):
+            OnnxEngine.load(path)
 
-    monkeypatch.setattr("most_sketch.checkpoints.onnx_files.cache_folder", no_home)
-    assert choose_engine("auto", onnx_weights, "auto", "auto", (), 1) == "torch"
-    with pytest.raises(InputError, match=r"no folder to keep ONNX files in \(no home\); set XDG_CACHE_HOME"):
+
+def test_a_graph_that_is_damaged(onnx_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = tmp_path / "generator.onnx"
+    graph.write_bytes(b"not a graph")
+    monkeypatch.setattr("most_sketch.drawing.onnx_engine.find_graph", lambda _: graph)
+    with pytest.raises(WeightsError, match=r"cannot be drawn with by ONNX Runtime .*generator\.onnx"):
         OnnxEngine.load(onnx_weights)
-
-
-def test_files_that_are_missing_or_damaged(onnx_weights: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "onnx"
-    shutil.copytree(exported_folder(onnx_weights), folder)
-    assert is_exported(folder)
-    (folder / CASCADE_FILES[1]).write_bytes((folder / CASCADE_FILES[1]).read_bytes()[:1000])
-    with pytest.raises(WeightsError, match=r"r_net\.onnx: cannot be used by ONNX Runtime .*export it anew"):
-        OnnxEngine(folder).cascade()
-    # A graph of another kind.
-    shutil.copy(folder / CASCADE_FILES[0], folder / GENERATOR_FILE)
-    with pytest.raises(WeightsError, match=r"generator\.onnx: does not say which network it is"):
-        OnnxEngine(folder)
-    for name in FILES:
-        (folder / name).unlink()
-        assert not is_exported(folder)
 
 
 def test_as_many_threads_as_torch_takes(onnx_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    drawing = OnnxEngine(exported_folder(onnx_weights))
+    drawing = OnnxEngine.load(onnx_weights)
     assert drawing._generator.get_session_options().intra_op_num_threads == 3

@@ -119,6 +119,23 @@ def test_the_first_frame_of_a_film_is_read(tmp_path: Path, file: str) -> None:
     assert read_image(tmp_path / file).getpixel((4, 4)) == pytest.approx((255, 0, 0), abs=2)
 
 
+def test_a_usual_format_is_read_without_loading_the_rare_ones(
+    portrait_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[str] = []
+    everything = Image.init
+    monkeypatch.setattr(Image, "init", lambda: loaded.append("all") or everything())
+    for name in ("photo.png", "photo.gif", "photo.bmp", "photo.ppm"):
+        gradient().save(tmp_path / name)
+        read_image(tmp_path / name)
+    read_image(portrait_file)
+    assert not loaded
+    (tmp_path / "photo.png").write_bytes(b"no picture")
+    with pytest.raises(InputError, match="not a picture that can be read"):
+        read_image(tmp_path / "photo.png")
+    assert loaded
+
+
 def test_the_content_decides_not_the_name(tmp_path: Path) -> None:
     gradient().save(tmp_path / "photo.jpg", "PNG")
     assert difference(read_image(tmp_path / "photo.jpg"), gradient()) == 0

@@ -15,7 +15,6 @@ from PIL import Image
 from torch.nn.functional import interpolate
 from torchvision.ops import nms
 
-from most_sketch.errors import WeightsError
 from most_sketch.photo import mtcnn_networks
 from most_sketch.photo.images import read_image
 from most_sketch.photo.mtcnn import (
@@ -124,17 +123,3 @@ def test_a_small_box_in_a_large_one_is_suppressed_by_the_smaller() -> None:
     order = np.array([1, 0, 2])
     assert suppress(boxes, order, 0.7, over_smaller).tolist() == [1, 2]
     assert suppress(boxes, order, 0.7, over_union).tolist() == [1, 0, 2]
-
-
-def test_weights_that_are_missing_or_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mtcnn_networks, "WEIGHTS_PACKAGE", "no_such_package_anywhere")
-    with pytest.raises(WeightsError, match="pip install facenet-pytorch"):
-        mtcnn_networks.load_networks(CPU)
-    package = tmp_path / "damaged_weights"
-    (package / "data").mkdir(parents=True)
-    (package / "__init__.py").touch()
-    (package / "data" / "pnet.pt").write_bytes(b"PK cut short")
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(mtcnn_networks, "WEIGHTS_PACKAGE", "damaged_weights")
-    with pytest.raises(WeightsError, match=r"pnet\.pt: not the face detector's weights"):
-        mtcnn_networks.load_networks(CPU)
