@@ -54,6 +54,15 @@ def teach_command(
             rich_help_panel=PAIRS,
         ),
     ] = False,
+    steps: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Of tuning, at most. More for regular strokes, as of hatching; too many learn the pairs by heart.",
+            rich_help_panel=TRAINING,
+        ),
+    ] = 200,
     reduce: Annotated[
         int,
         typer.Option(
@@ -92,7 +101,7 @@ def teach_command(
         raise InputError(f"{sheet}: cannot write this format; there is {', '.join(WRITE_FORMATS)}")
     for path in (output, sheet):
         keep_existing(path, overwrite)
-    how = Teaching(minutes, reduce=reduce, keep_paper=keep_paper, perceptual=perceptual, device=device)
+    how = Teaching(minutes, steps, reduce, keep_paper, perceptual, device)
     with _progress() as report:
         taught = teach(
             pairs,

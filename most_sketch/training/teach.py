@@ -47,7 +47,7 @@ VIEWS, MOST_VIEWS = 4, 80
 """Times that each pair is seen, moved and toned anew; of all pairs together, for they stay in memory."""
 LOOKING = 0.25
 """Share of the time after which pairs are seen no more than once."""
-MOVES = TrainConfig(shift=4, tone=0.15, rotate=3, zoom=0.08)
+MOVES = TrainConfig(shift=4, tone=0.15, rotate=3, zoom=0.08, blur=0.3, noise=0.2, jpeg=0.2)
 WAYS: dict[str, Callable[[Memory, Sequence[SeenPair], torch.Generator], None]] = {
     "nearest": lambda *_: None,
     "written": write,
@@ -67,8 +67,8 @@ class Teaching:
 
     minutes: float = 8.0
     """How long it may take about, without bringing pairs into the frame."""
-    steps: int = 600
-    """Of tuning, at most."""
+    steps: int = 200
+    """Of tuning, at most: with ten pairs of a hand that is never twice the same, more learn those pairs by heart."""
     reduce: int = 1
     """How many times smaller drawings are compared than they are in the frame: for those that were enlarged into it."""
     keep_paper: bool = False
