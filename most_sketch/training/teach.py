@@ -47,7 +47,8 @@ VIEWS, MOST_VIEWS = 4, 80
 """Times that each pair is seen, moved and toned anew; of all pairs together, for they stay in memory."""
 LOOKING = 0.25
 """Share of the time after which pairs are seen no more than once."""
-MOVES = TrainConfig(shift=4, tone=0.15, rotate=3, zoom=0.08, blur=0.3, noise=0.2, jpeg=0.2)
+# Not mirrored: from which side a hand hatches is part of its style.
+MOVES = TrainConfig(flip=False, shift=4, tone=0.15, rotate=3, zoom=0.08, blur=0.3, noise=0.2, jpeg=0.2)
 WAYS: dict[str, Callable[[Memory, Sequence[SeenPair], torch.Generator], None]] = {
     "nearest": lambda *_: None,
     "written": write,
