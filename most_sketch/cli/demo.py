@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import signal
-import threading
+import time
 import warnings
-from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -63,8 +62,12 @@ def demo_command(
     sketcher = Sketcher.load(name, device, styles=style or (), offline=offline)
     entry = read_manifest().get(name)
     licence = entry.licence if entry else None
-    # So that temporary files are removed when the process is told to end.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with serving(sketcher, host, port, browser, licence) as address, suppress(KeyboardInterrupt):
+    # So that temporary files are removed when the process is told to end. No KeyboardInterrupt: one that is raised in
+    # what the interpreter calls by itself, as it collects garbage, say, is ignored, and the page would stay for ever.
+    told_to_end: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: told_to_end.append(number))
+    with serving(sketcher, host, port, browser, licence) as address:
         say(f"the page is at {address} until Ctrl-C")
-        threading.Event().wait()
+        while not told_to_end:
+            time.sleep(0.1)
