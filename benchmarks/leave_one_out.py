@@ -200,20 +200,11 @@ def train_pix2pix(run: Path, pairs: Sequence[Pair], minutes: float, reduce: int)
     with tempfile.TemporaryDirectory() as folder:
         if reduce == 1:
             copy_pairs(pairs, Path(folder))
-        reduced(pairs, reduce, Path(folder))
-        arguments = [
-            "--model",
-            "pix2pix",
-            "--data",
-            folder,
-            "--out",
-            str(run),
-            "--steps",
-            "1000000",
-            "--batch-size",
-            "2",
-        ]
-        settings = ["--set", "hold_out=0", "--set", "decay_from=1", "--perceptual", "none", "--device", "cpu"]
+        else:
+            reduced(pairs, reduce, Path(folder))
+        arguments = ["--model", "pix2pix", "--data", folder, "--out", str(run), "--perceptual", "none"]
+        arguments += ["--steps", "1000000", "--batch-size", "2", "--device", "cpu"]
+        settings = ["--set", "hold_out=0", "--set", "decay_from=1"]
         process = subprocess.Popen([sys.executable, "-m", "most_sketch", "train", *arguments, *settings])
         try:
             status = process.wait(60 * minutes)

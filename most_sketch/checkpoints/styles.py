@@ -162,10 +162,9 @@ def with_styles(generator: AnyGenerator, styles: Sequence[Style]) -> AnyGenerato
 
 def style_alone(generator: AnyGenerator, style: Style) -> Generator:
     """A generator of the same network that draws in one taught style and no other. Errors as `with_styles`."""
-    alone = _extended(generator, replace(generator.config, styles=(style.info.name,)), [style])
+    alone = _extended(generator, replace(generator.config, styles=(style.info.name,)), [replace(style, change={})])
     if style.change:
         alone.renderer = _changed(alone.renderer, style)
-        alone.own_renderers.clear()
     return alone
 
 

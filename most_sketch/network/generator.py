@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -119,10 +117,10 @@ class Generator(nn.Module):
             return crop_to(self.render(features, style_map, stem, self._paper_of(style)), height, width)
         order: list[int] = []
         drawn = []
-        for own, places in self._by_renderer(style):
+        for renderer, places in self._places_by_renderer(style).items():
             order += places
             paper = self._paper_of(style[places])
-            drawn.append(self.render(features[places], style_map[places], stem[places], paper, own))
+            drawn.append(self.render(features[places], style_map[places], stem[places], paper, renderer))
         sketches = torch.cat(drawn)[torch.tensor(order, device=style.device).argsort()]
         return crop_to(sketches, height, width)
 
@@ -146,11 +144,13 @@ class Generator(nn.Module):
         matte = self.matte(features)
         return clear_paper(matte, renderer(features, style_map, stem, matte), paper)
 
-    def _by_renderer(self, style: Tensor) -> Iterator[tuple[nn.Module, list[int]]]:
+    def _places_by_renderer(self, style: Tensor) -> dict[nn.Module, list[int]]:
         """The renderers of styles (B,), each with the places in the batch that it draws."""
-        owns, indices = dict(self.own_renderers.items()), style.tolist()
-        for index in sorted(set(indices)):
-            yield owns.get(str(index), self.renderer), [place for place, other in enumerate(indices) if other == index]
+        owns = dict(self.own_renderers.items())
+        places: dict[nn.Module, list[int]] = {}
+        for place, index in enumerate(style.tolist()):
+            places.setdefault(owns.get(str(index), self.renderer), []).append(place)
+        return places
 
     def _paper_of(self, style: Tensor) -> Tensor | float:
         """The tone of the paper of styles (B,), as `render` takes it."""

@@ -42,9 +42,9 @@ def changeable(renderer: Renderer, rank: int) -> Renderer:
     copy = deepcopy(renderer).requires_grad_(False)
     for parameter in copy.parameters():
         parameter.requires_grad_(parameter.dim() == 1)
-    for convolution in _convolutions(copy):
-        weight = convolution.weight
-        parametrize.register_parametrization(convolution, "weight", LowRank(weight, rank))
+    for module in list(copy.modules()):
+        if isinstance(module, nn.Conv2d):
+            parametrize.register_parametrization(module, "weight", LowRank(module.weight, rank))
     return copy
 
 
@@ -80,7 +80,3 @@ def changed(renderer: Renderer, change: Mapping[str, Tensor]) -> Renderer:
     if rest:
         raise ValueError(f"there is no {min(rest)}")
     return copy
-
-
-def _convolutions(renderer: Renderer) -> list[nn.Conv2d]:
-    return [module for module in renderer.modules() if isinstance(module, nn.Conv2d)]

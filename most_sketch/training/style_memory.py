@@ -43,11 +43,6 @@ class SeenPair:
     photo: Tensor
     """(1, 3, H, W) in [-1, 1]."""
 
-    @property
-    def parts(self) -> tuple[Tensor, ...]:
-        """All of it, in order."""
-        return self.features, self.stem, self.sketch_features, self.target, self.photo
-
     def piece(self, side: int, chance: torch.Generator) -> SeenPair:
         """A random square of it, of about `side` pixels, or as much as there is."""
         height, width = self.features.shape[-2:]
@@ -59,7 +54,7 @@ class SeenPair:
             unit = picture.shape[-1] // width
             return picture[..., top * unit : (top + high) * unit, left * unit : (left + wide) * unit]
 
-        return SeenPair(*map(cut, self.parts))
+        return SeenPair(**{name: cut(part) for name, part in vars(self).items()})
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""Teach weights a new style from a handful of pairs: frame them, write a memory, tune it and a renderer, compare."""
+"""Teach weights a new style from a handful of pairs: frame them, write a memory, tune a renderer, compare."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from most_sketch.network.config import ModelConfig
+from most_sketch.network.generator import Generator
 from most_sketch.training.config import TrainConfig
 from most_sketch.training.loop import train
 from most_sketch.training.runs import Run, RunRecord
@@ -16,6 +17,12 @@ from most_sketch.training.trainer import Execution, Scores
 TINY = ModelConfig(channels=16, stem_channels=16, slots=16, injection_channels=8, encoder_blocks=1)
 SHORT = TrainConfig(steps=10, batch_size=2, discriminator_channels=4)
 CPU = Execution(torch.device("cpu"))
+
+
+def still_network() -> Generator:
+    """Untrained, of two styles and with a matte, as `teach` has it: nothing of it can be learnt."""
+    torch.manual_seed(0)
+    return Generator(replace(TINY, styles=("ink", "wash"), matting=True)).eval().requires_grad_(False)
 
 
 def begin(folder: Path, data: dict[str, Path], config: TrainConfig = SHORT, perceptual: str = "none") -> Run:

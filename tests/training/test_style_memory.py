@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
 import torch
 import torch.nn.functional as F
 from drawn_pairs import draw_pair
-from tiny_runs import TINY
+from tiny_runs import still_network
 
 from most_sketch.network.encoder import Encoder
 from most_sketch.network.generator import Generator
@@ -27,19 +26,16 @@ from most_sketch.training.style_memory import (
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-NETWORK = replace(TINY, styles=("ink", "wash"), matting=True)
-
 
 @pytest.fixture
 def generator() -> Generator:
-    torch.manual_seed(0)
-    return Generator(NETWORK).eval().requires_grad_(False)
+    return still_network()
 
 
 @pytest.fixture
 def pairs(generator: Generator) -> list[SeenPair]:
     torch.manual_seed(1)
-    encoder = Encoder(1, NETWORK).requires_grad_(False)
+    encoder = Encoder(1, generator.config).requires_grad_(False)
     pictures = [tuple(map(to_tensor, draw_pair(seed, (42, 50)))) for seed in range(3)]
     return [see(generator, encoder, photo, sketch) for photo, sketch in pictures]
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
 import torch
 from drawn_pairs import draw_pair
-from tiny_runs import TINY
+from tiny_runs import still_network
 
 from most_sketch.network.encoder import Encoder
 from most_sketch.network.generator import Generator
@@ -19,20 +18,18 @@ from most_sketch.training.tuning import RANK, Budget, tune
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-NETWORK = replace(TINY, styles=("ink", "wash"), matting=True)
-
 
 @pytest.fixture
 def generator() -> Generator:
-    torch.manual_seed(0)
-    return Generator(NETWORK).eval().requires_grad_(False)
+    return still_network()
 
 
 @pytest.fixture
 def pairs(generator: Generator) -> list[SeenPair]:
     """Of an artist who draws as another network does."""
     torch.manual_seed(1)
-    encoder, artist = Encoder(1, NETWORK).requires_grad_(False), Generator(NETWORK).requires_grad_(False)
+    encoder = Encoder(1, generator.config).requires_grad_(False)
+    artist = Generator(generator.config).requires_grad_(False)
     photos = [to_tensor(draw_pair(seed, (74, 82))[0]) for seed in range(3)]
     return [see(generator, encoder, photo, artist(photo[None], torch.tensor([0]))[0]) for photo in photos]
 
