@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from most_sketch.network.config import ModelConfig
 from most_sketch.network.generator import crop_to, pad_to_stride
-from most_sketch.network.pix2pix import instance_norm
+from most_sketch.network.layers import instance_norm
 
 STRIDE = 4
 

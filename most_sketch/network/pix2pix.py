@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from most_sketch.network.config import ModelConfig
 from most_sketch.network.generator import crop_to, pad_to_stride
+from most_sketch.network.layers import instance_norm
 
 WIDTHS = (1, 2, 4, 8, 8, 8, 8, 8)
 """Channels of the eight encoder layers, in multiples of `stem_channels`, which is 64 in the reference."""
@@ -55,8 +56,3 @@ class UNet256(nn.Module):
                     features = F.dropout(features, 0.5, self.training)
                 features = torch.cat([features, skips.pop()], dim=1)
         return crop_to(torch.tanh(features), height, width)
-
-
-def instance_norm(features: Tensor) -> Tensor:
-    """As `layers.InstanceNorm`, for any number of channels."""
-    return F.group_norm(features, features.shape[1])

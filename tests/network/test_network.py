@@ -14,7 +14,7 @@ from most_sketch.network.discriminator import PatchDiscriminator
 from most_sketch.network.encoder import Context, Encoder
 from most_sketch.network.generator import Generator, Renderer, crop_to, pad_to_stride
 from most_sketch.network.injection import StyleInjection
-from most_sketch.network.layers import upsampled_conv
+from most_sketch.network.layers import InstanceNorm, upsampled_conv
 from most_sketch.network.matte import clear_paper
 from most_sketch.network.pix2pix import UNet256
 from most_sketch.training.presets import PRESETS
@@ -205,6 +205,28 @@ def test_gradients_do_not_depend_on_the_memory_format(network: torch.nn.Module, 
         gradients.append(torch.cat([parameter.grad.flatten() for parameter in network.parameters()]))
     plain, last = gradients
     assert (plain - last).norm() < 1e-8 * plain.norm()
+
+
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize(("batch", "size"), [(1, (12, 8)), (2, (12, 8)), (2, (1, 1))])
+def test_normalising_in_bfloat16_learns_what_float32_does(
+    memory_format: torch.memory_format, batch: int, size: tuple[int, int]
+) -> None:
+    torch.manual_seed(0)
+    norm = InstanceNorm(8)
+    for parameter in norm.parameters():
+        torch.nn.init.normal_(parameter)
+    features, wanted = (torch.randn(batch, 8, *size).bfloat16().float() for _ in range(2))
+
+    def learnt(dtype: torch.dtype) -> list[torch.Tensor]:
+        given = features.to(dtype).contiguous(memory_format=memory_format).requires_grad_()
+        normal = norm(given)
+        assert normal.dtype is dtype
+        gradient = wanted.to(dtype).contiguous(memory_format=memory_format)
+        return [normal.detach(), *torch.autograd.grad(normal, (given, *norm.parameters()), gradient)]
+
+    for fast, exact in zip(learnt(torch.bfloat16), learnt(torch.float32), strict=True):
+        assert (fast.float() - exact).abs().max() <= 0.02 * exact.abs().max() + 1e-6
 
 
 def test_gamma_and_beta_scale_and_shift_each_pixel() -> None:
