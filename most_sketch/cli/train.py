@@ -112,7 +112,7 @@ def train_command(
     compile_: Annotated[
         bool | None,
         typer.Option(
-            "--compile/--no-compile", help="torch.compile. (default: on CUDA and with bf16)", rich_help_panel=MACHINE
+            "--compile/--no-compile", help="torch.compile. (default: on CUDA)", rich_help_panel=MACHINE
         ),
     ] = None,
     offline: Offline = False,
@@ -140,7 +140,7 @@ def train_command(
 
     from most_sketch.device import resolve_device
     from most_sketch.distribution import anywhere, process_group, rank
-    from most_sketch.network.precision import choose_precision, compiles_well
+    from most_sketch.network.precision import choose_precision
     from most_sketch.training.loop import train
     from most_sketch.training.runs import Run
     from most_sketch.training.tensorboard import tensorboard_log
@@ -173,7 +173,7 @@ def train_command(
         # What is faster is measured by each rank, but all are to compute alike.
         dtype = choose_precision(precision, own, "training").dtype
         dtype = torch.float32 if anywhere(dtype is torch.float32, own) else dtype
-        compiled = compiles_well(own, dtype) if compile_ is None else compile_
+        compiled = own.type == "cuda" if compile_ is None else compile_
         stop = stack.enter_context(_stop_on_signal())
         keep.append(stack.enter_context(progress(total, rank() == 0)))
 

@@ -64,16 +64,6 @@ def choose_precision(name: str, device: torch.device, work: Work) -> Precision:
     return Precision(torch.bfloat16 if fast else torch.float32)
 
 
-def compiles_well(device: torch.device, dtype: torch.dtype) -> bool:
-    """Are convolutions so fast that what is between them is worth compiling?
-
-    Profiled: in float32 on a CPU they take 86% of a training step, and those are the same when compiled.
-    """
-    # Older torch cannot tell.
-    amx = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
-    return device.type == "cuda" or (dtype is torch.bfloat16 and bool(amx()))
-
-
 def measure(work: Work) -> Timings:
     """Time a block of the network on the CPU: forward for drawing, backward too for training."""
     # Whoever seeds torch afterwards or before finds its random numbers as they were.

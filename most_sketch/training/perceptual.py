@@ -67,7 +67,11 @@ class PerceptualBackbone(nn.Module):
 
 
 def _unit(features: Tensor) -> Tensor:
-    """The features (B, C, h, w) of every place divided by their root mean square over the channels."""
+    """The features (B, C, h, w) of every place divided by their root mean square over the channels, as float32.
+
+    In bfloat16 the compiled gradients of pool and square together were not finite (torch 2.14, CPU).
+    """
+    features = features.float()
     return features * (features.square().mean(dim=1, keepdim=True) + 1e-6).rsqrt()
 
 

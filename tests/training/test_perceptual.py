@@ -33,3 +33,15 @@ def test_unit_features_are_compared_as_lpips_compares_them(backbone_file: Path) 
         ours = (direction[0] - direction[1]).square().mean()
         assert ours.item() == pytest.approx(squares.item(), rel=1e-2)
         assert direction.square().sum(dim=1).max().item() == pytest.approx(channels, rel=1e-2)
+
+
+def test_unit_features_are_float32_in_bfloat16_too(backbone_file: Path) -> None:
+    """Compiled, the gradients of bfloat16's were not finite."""
+    backbone = load_backbone(str(backbone_file), unit_features=True)
+    assert backbone is not None
+    sketches = torch.rand(1, 1, 48, 48)
+    with torch.autocast("cpu", torch.bfloat16):
+        layers = backbone(sketches)
+    for layer, exact in zip(layers, backbone(sketches), strict=True):
+        assert layer.dtype is torch.float32
+        torch.testing.assert_close(layer, exact, atol=0.3, rtol=0.1)
