@@ -111,9 +111,7 @@ def train_command(
     precision: Precision = "auto",
     compile_: Annotated[
         bool | None,
-        typer.Option(
-            "--compile/--no-compile", help="torch.compile. (default: on CUDA)", rich_help_panel=MACHINE
-        ),
+        typer.Option("--compile/--no-compile", help="torch.compile. (default: on CUDA)", rich_help_panel=MACHINE),
     ] = None,
     offline: Offline = False,
     save_every: Annotated[

@@ -34,8 +34,8 @@ def instance_norm(
     if not slow or features[0, 0].numel() == 1:
         return F.group_norm(features, channels, weight, bias, eps)
     rows = features.contiguous().view(1, batch * channels, -1)
-    repeated = (None if vector is None else vector.repeat(batch) for vector in (weight, bias))
-    normal = F.batch_norm(rows, None, None, *repeated, training=True, eps=eps)
+    scale, shift = (None if vector is None else vector.repeat(batch) for vector in (weight, bias))
+    normal = F.batch_norm(rows, None, None, scale, shift, training=True, eps=eps)
     return normal.view(features.shape).contiguous(memory_format=torch.channels_last)
 
 

@@ -131,7 +131,7 @@ class MostNetTraining(nn.Module):
         with torch.no_grad():
             photo_features, stem = encode_photo(photo)
         sketch_features, _ = encode_sketch(sketch)
-        parts = (photo_features, stem, sketch_features, sketch, photo)
+        parts = (photo_features, stem, sketch_features, sketch)
         pairs = [SeenPair(*pair) for pair in zip(*(part.split(1) for part in parts), strict=True)]
         memory = memory_of(self.generator, lesson.start)
         with torch.autocast(photo.device.type, enabled=False):

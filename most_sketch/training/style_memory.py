@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -30,7 +30,7 @@ NEARLY_WHITE = 0.8
 class SeenPair:
     """A pair as the network sees it, padded to its feature stride.
 
-    `see` leaves it on the CPU and in half precision: a pair of 400 x 500 takes 9 MB.
+    `see` leaves it on the CPU and in half precision: a pair of 400 x 500 takes 8 MB.
     """
 
     features: Tensor
@@ -40,8 +40,6 @@ class SeenPair:
     """(1, C, H / s, W / s) of the drawing."""
     target: Tensor
     """The drawing, (1, 1, H, W) in [-1, 1]."""
-    photo: Tensor
-    """(1, 3, H, W) in [-1, 1]."""
 
     def piece(self, side: int, chance: torch.Generator) -> SeenPair:
         """A random square of it, of about `side` pixels, or as much as there is."""
@@ -57,6 +55,11 @@ class SeenPair:
         return SeenPair(**{name: cut(part) for name, part in vars(self).items()})
 
 
+def together(pairs: Sequence[SeenPair]) -> SeenPair:
+    """Pairs of one size as a batch."""
+    return SeenPair(*(torch.cat(parts) for parts in zip(*(vars(pair).values() for pair in pairs), strict=True)))
+
+
 @torch.no_grad()
 def see(generator: Generator, sketch_encoder: Encoder, photo: Tensor, sketch: Tensor) -> SeenPair:
     """Encode a pair: photo (3, H, W) and sketch (1, H, W) in [-1, 1]."""
@@ -64,18 +67,18 @@ def see(generator: Generator, sketch_encoder: Encoder, photo: Tensor, sketch: Te
     picture, target = (pad_to_stride(each[None], stride) for each in (photo, sketch))
     features, stem = generator.photo_encoder(picture.to(device))
     sketch_features, _ = sketch_encoder(target.to(device))
-    return SeenPair(*(part.half().cpu() for part in (features, stem, sketch_features, target, picture)))
+    return SeenPair(*(part.half().cpu() for part in (features, stem, sketch_features, target)))
 
 
 def draw_seen(
     generator: Generator, memory: Memory, pair: SeenPair, paper: float = 1.0, renderer: Renderer | None = None
 ) -> Tensor:
-    """Draw a pair's photo with a memory of one style, on paper of its tone, as (1, 1, H, W) in [-1, 1].
+    """Draw a pair's photo with a memory of one style, on paper of its tone, as (1, 1, H, W) in [-1, 1]; or a batch.
 
     `renderer` is the network's own if there is none.
     """
     features, stem = (part.float().to(memory.keys.device) for part in (pair.features, pair.stem))
-    style = torch.zeros(1, dtype=torch.long, device=features.device)
+    style = torch.zeros(len(features), dtype=torch.long, device=features.device)
     return generator.render(features, memory.read(features, style), stem, paper, renderer)
 
 
@@ -119,6 +122,16 @@ def _strokes(sketch: Tensor) -> Tensor:
     return F.avg_pool2d(down + across, PLACE, ceil_mode=True)
 
 
+def feature_difference(sketch_encoder: Encoder, sketch: Tensor, target: Tensor) -> Tensor:
+    """How unlike two sketches (B, 1, H, W) in [-1, 1] are to the network that encodes them, mean over places.
+
+    Ways to draw come in the order in which LPIPS has them by it, which they do not by `difference` if they are near to
+    each other. Features are compared in direction, as LPIPS does, and weighted to count about as much as the stem's.
+    """
+    (ours, our_stem), (theirs, their_stem) = sketch_encoder(sketch), sketch_encoder(target)
+    return 10 * F.l1_loss(F.normalize(ours), F.normalize(theirs)) + F.l1_loss(our_stem, their_stem)
+
+
 @torch.no_grad()
 def judge(
     generator: Generator,
@@ -127,16 +140,17 @@ def judge(
     paper: float = 1.0,
     renderer: Renderer | None = None,
     reduce: int = 1,
+    measure: Callable[[Tensor, Tensor], Tensor] = difference,
 ) -> float:
-    """The mean `difference` of the drawings of pairs, as `draw_seen` draws them, and their sketches.
+    """The mean `measure` of the drawings of pairs, as `draw_seen` draws them, and their sketches.
 
     Both are made `reduce` times smaller before.
     """
     differences = []
     for pair in pairs:
-        drawn = draw_seen(generator, memory, pair, paper, renderer).cpu(), pair.target.float()
-        sketch, target = (F.avg_pool2d(picture, reduce) for picture in drawn)
-        differences.append(difference(sketch, target).item())
+        drawn = draw_seen(generator, memory, pair, paper, renderer)
+        sketch, target = (F.avg_pool2d(picture, reduce) for picture in (drawn, pair.target.to(drawn)))
+        differences.append(measure(sketch, target).item())
     return fmean(differences)
 
 

@@ -22,20 +22,20 @@ from most_sketch.network.memory import Memory
 from most_sketch.training import losses
 from most_sketch.training.perceptual import PerceptualBackbone
 from most_sketch.training.presets import PRESETS
-from most_sketch.training.style_memory import SeenPair, difference, draw_seen
+from most_sketch.training.style_memory import SeenPair, difference, draw_seen, together
 
 RANK = 8
 """Of what is added to a convolution."""
-RATE = 2e-3
+RATE = 1.5e-3
 """Learning rate of the change."""
 LIKENESS, ADVERSARIAL = 40.0, 10.0
 """Weights of what is unlike the drawing, and of the judge. Departure: training's 200 to 1 to 6, for an artist's strokes
 are nowhere near where the photo has its edges: compared pixel by pixel they come out as blotches."""
 JUDGE_CHANNELS = 32
-CROP = 256
-"""Side in pixels of what a step sees; training's."""
+CROP, PIECES = 192, 2
+"""Side in pixels of the pieces that a step sees, and how many."""
 WARM_UP = 10
-"""Steps in which the rates rise, until the optimisers know how large gradients are."""
+"""Steps in which the rate rises, until the optimiser knows how large gradients are."""
 
 
 @dataclass(frozen=True)
@@ -88,32 +88,35 @@ def tune(
     learnt = [parameter for parameter in renderer.parameters() if parameter.requires_grad]
     drawing = torch.optim.Adam(learnt, RATE, training.betas)
     judging = torch.optim.Adam(judge.parameters(), training.discriminator_rate, training.betas)
-    style = torch.zeros(1, dtype=torch.long, device=device)
 
     done, start = 0, time.monotonic()
     while (spent := budget.spent(done, time.monotonic() - start)) < 1:
         share = min(1, (done + 1) / WARM_UP) * (1 + math.cos(math.pi * spent)) / 2
         drawing.param_groups[0]["lr"] = share * RATE
-        pair = pairs[int(torch.randint(len(pairs), (), generator=chance))].piece(CROP, chance)
-        drawn = draw_seen(generator, memory, pair, paper, renderer)
-        sketch, target, photo = (
-            F.avg_pool2d(picture.float().to(device), reduce) for picture in (drawn, pair.target, pair.photo)
-        )
+        chosen = torch.randint(len(pairs), (PIECES,), generator=chance).tolist()
+        pieces = together([pairs[place].piece(CROP, chance) for place in chosen])
+        drawn = draw_seen(generator, memory, pieces, paper, renderer)
+        sketch, target = (F.avg_pool2d(picture.float().to(device), reduce) for picture in (drawn, pieces.target))
         judge.requires_grad_(False)
-        logits = judge(photo, sketch, style)[-1]
-        loss = _likeness(sketch, target, backbone) + ADVERSARIAL * losses.adversarial_generator(logits)
+        loss = _likeness(sketch, target, backbone) + ADVERSARIAL * losses.adversarial_generator(_judged(judge, sketch))
         drawing.zero_grad()
         torch.autograd.backward(loss)
         drawing.step()
         judge.requires_grad_(True)
-        judgement = losses.adversarial_discriminator(judge(photo, target, style)[-1], 1)
-        judgement = judgement + losses.adversarial_discriminator(judge(photo, sketch.detach(), style)[-1], 0)
+        judgement = losses.adversarial_discriminator(_judged(judge, target), 1)
+        judgement = judgement + losses.adversarial_discriminator(_judged(judge, sketch.detach()), 0)
         judging.zero_grad()
         torch.autograd.backward(judgement)
         judging.step()
         done += 1
         report(*budget.progress(done, time.monotonic() - start))
     return Tuned(renderer.requires_grad_(False), done)
+
+
+def _judged(judge: PatchDiscriminator, sketch: Tensor) -> Tensor:
+    """What a judge says of sketches. Departure: of their photos it sees none: of so few it would know each by heart."""
+    logits: Tensor = judge(sketch.new_zeros(len(sketch), 3, *sketch.shape[2:]), sketch, None)[-1]
+    return logits
 
 
 def _likeness(sketch: Tensor, target: Tensor, backbone: PerceptualBackbone | None) -> Tensor:

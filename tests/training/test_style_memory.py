@@ -91,7 +91,7 @@ def test_written_together_a_value_is_what_is_drawn_where_its_key_is_seen() -> No
     memory = Memory(1, 2, 2, 0.05, aligned_start=False)
     memory.keys, memory.values = torch.tensor([[hair, skin]]), torch.tensor([[black, white]])
     photo, sketch = places(hair, hair, skin), places(white, white, black)
-    pair = SeenPair(photo, photo, sketch, sketch, photo)
+    pair = SeenPair(photo, photo, sketch, sketch)
     together, apart = Memory(1, 2, 2, 0.05, False), Memory(1, 2, 2, 0.05, False)
     for each in (together, apart):
         each.load_state_dict(memory.state_dict())
@@ -107,7 +107,7 @@ def test_a_key_that_nothing_picks_begins_anew_with_its_value() -> None:
     memory = Memory(1, 3, 2, 0.05, aligned_start=False)
     memory.keys = torch.tensor([[[1.0, 0.0], [0.0, 1.0], [-1.0, -1.0]]])
     photo, sketch = places([1, 0], [0, 1]), places([5, 6], [7, 8])
-    write_together(memory, [SeenPair(photo, photo, sketch, sketch, photo)], chance())
+    write_together(memory, [SeenPair(photo, photo, sketch, sketch)], chance())
     wanted = {(1.0, 0.0): (5.0, 6.0), (0.0, 1.0): (7.0, 8.0)}
     for key, value in zip(memory.keys[0].tolist(), memory.values[0].tolist(), strict=True):
         assert wanted[tuple(key)] == tuple(value)
