@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -122,16 +122,6 @@ def _strokes(sketch: Tensor) -> Tensor:
     return F.avg_pool2d(down + across, PLACE, ceil_mode=True)
 
 
-def feature_difference(sketch_encoder: Encoder, sketch: Tensor, target: Tensor) -> Tensor:
-    """How unlike two sketches (B, 1, H, W) in [-1, 1] are to the network that encodes them, mean over places.
-
-    Ways to draw come in the order in which LPIPS has them by it, which they do not by `difference` if they are near to
-    each other. Features are compared in direction, as LPIPS does, and weighted to count about as much as the stem's.
-    """
-    (ours, our_stem), (theirs, their_stem) = sketch_encoder(sketch), sketch_encoder(target)
-    return 10 * F.l1_loss(F.normalize(ours), F.normalize(theirs)) + F.l1_loss(our_stem, their_stem)
-
-
 @torch.no_grad()
 def judge(
     generator: Generator,
@@ -140,9 +130,8 @@ def judge(
     paper: float = 1.0,
     renderer: Renderer | None = None,
     reduce: int = 1,
-    measure: Callable[[Tensor, Tensor], Tensor] = difference,
 ) -> float:
-    """The mean `measure` of the drawings of pairs, as `draw_seen` draws them, and their sketches.
+    """The mean `difference` of the drawings of pairs, as `draw_seen` draws them, and their sketches.
 
     Both are made `reduce` times smaller before.
     """
@@ -150,7 +139,7 @@ def judge(
     for pair in pairs:
         drawn = draw_seen(generator, memory, pair, paper, renderer)
         sketch, target = (F.avg_pool2d(picture, reduce) for picture in (drawn, pair.target.to(drawn)))
-        differences.append(measure(sketch, target).item())
+        differences.append(difference(sketch, target).item())
     return fmean(differences)
 
 

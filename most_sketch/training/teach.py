@@ -36,16 +36,7 @@ from most_sketch.training.augmentation import augment
 from most_sketch.training.config import TrainConfig
 from most_sketch.training.perceptual import PerceptualBackbone, load_backbone
 from most_sketch.training.sheets import captioned, contact_sheet
-from most_sketch.training.style_memory import (
-    SeenPair,
-    feature_difference,
-    judge,
-    memory_of,
-    paper_of,
-    see,
-    write,
-    write_together,
-)
+from most_sketch.training.style_memory import SeenPair, judge, memory_of, paper_of, see, write, write_together
 from most_sketch.training.tuning import Budget, tune
 
 MAX_PAIRS = 100
@@ -97,7 +88,7 @@ class Taught:
     nearest: str
     """The style of the weights that it began with."""
     differences: dict[str, float]
-    """What was tried, in that order, and the `style_memory.difference` of its drawings."""
+    """What was tried, in that order, and the `style_memory.difference` of its drawings; the least was kept."""
     kept: str
     judged: int
     """Pairs that judged, none of which taught; 0 if those that taught had to."""
@@ -221,31 +212,30 @@ def _learn(
     for name, writing in WAYS.items():
         writing(memories[name], seen, chance)
     judging = time.monotonic()
-    differences, encoded = {}, {}
+    differences = {}
     for name, memory in memories.items():
         differences[name] = judge(generator, memory, judging_pairs, paper, reduce=how.reduce)
-        features = partial(feature_difference, sketch_encoder)
-        encoded[name] = judge(generator, memory, judging_pairs, paper, reduce=how.reduce, measure=features)
         report("writing the memory", len(differences), len(memories))
-    best = min(encoded, key=lambda name: encoded[name])
 
     # The last comparison and the sheet still come, and take no longer than those of the three did.
     left = 60 * how.minutes - (time.monotonic() - start) - (time.monotonic() - judging)
     told = partial(report, "tuning")
     budget = Budget(how.steps, left)
-    tuned = tune(generator, memories[best], seen, budget, chance, backbone, told, paper, how.reduce)
+    # What the renderer knows to draw from: tuned with a memory that was written, it draws worse.
+    known = memories["nearest"]
+    tuned = tune(generator, known, seen, budget, chance, backbone, told, paper, how.reduce)
     if tuned:
-        differences["tuned"] = judge(generator, memories[best], judging_pairs, paper, tuned.renderer, how.reduce)
-    kept = min((best, "tuned") if tuned else (best,), key=lambda name: differences[name])
+        differences["tuned"] = judge(generator, known, judging_pairs, paper, tuned.renderer, how.reduce)
+    kept = min(differences, key=lambda name: differences[name])
 
     names = generator.config.styles
     made = f"from {names[nearest]}, {kept}"
     if tuned and kept == "tuned":
-        made += f" in {tuned.steps} steps after {best}"
+        made += f" in {tuned.steps} steps"
     elif kept == "nearest":
         made = f"{names[nearest]} as it is: nothing that was written or tuned came nearer"
     change = change_of(tuned.renderer, generator.renderer) if tuned and kept == "tuned" else {}
-    memory = memories[best]
+    memory = memories.get(kept, known)
     style = Style(replace(info, made=made, paper=paper), memory.keys[0], memory.values[0], change).half()
     sheet = _sheet(generator, style, nearest, [pictures[place] for place in judges[:COMPARED]])
     return Taught(style, names[nearest], differences, kept, len(held_out), (), sheet)
