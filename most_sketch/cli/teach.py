@@ -59,7 +59,7 @@ def teach_command(
         typer.Option(
             metavar="N",
             min=1,
-            help="Of tuning, at most. More for regular strokes, as of hatching; too many learn the pairs by heart.",
+            help="Of tuning, at most. More make strokes bolder; too many learn the pairs by heart.",
             rich_help_panel=TRAINING,
         ),
     ] = 200,
