@@ -12,6 +12,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from leave_one_out import spread
+
 from most_sketch.pairs.mattes import load_matte
 from most_sketch.pairs.pairs import find_pairs, load_pair
 from most_sketch.photo.images import encode_image, to_image, write_bytes
@@ -26,9 +28,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--count", type=int, default=12)
     options = parser.parse_args()
-    pairs = find_pairs(options.pairs)
-    for place in range(min(options.count, len(pairs))):
-        pair = pairs[place * len(pairs) // options.count]
+    for pair in spread(find_pairs(options.pairs), options.count):
         photo, sketch = load_pair(pair)
         chalk = restyle(sketch[None], photo[None], load_matte(pair, photo)[None], CHALK)[0]
         for kind, picture in (("photos", photo), ("sketches", chalk)):
