@@ -2,7 +2,7 @@
 
     python benchmarks/leave_one_out.py WEIGHTS PAIRS --out FOLDER --trained WEIGHTS:STYLE
         [--other WEIGHTS[:STYLE] ...] [--counts 5 10 20 50] [--minutes 8] [--pix2pix N ...] [--reduce 2] [--limit N]
-        [--backbones DIR]
+        [--perceptual vgg19|FILE|none] [--backbones DIR]
 
 WEIGHTS (a run or a file) never saw the style of PAIRS, a paired set in the frame. `most-sketch teach` shows them the
 first N pairs of a shuffled training part, for each N. The held-out pairs are scored beside (a) the nearest style that
@@ -76,6 +76,7 @@ def main() -> None:
     parser.add_argument("--pix2pix", type=int, nargs="+", default=[])
     parser.add_argument("--reduce", type=int, default=1)
     parser.add_argument("--limit", type=int)
+    parser.add_argument("--perceptual", default="auto")
     parser.add_argument("--backbones", type=Path)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
@@ -103,7 +104,7 @@ def main() -> None:
         rows = [nearest]
         for count in options.counts:
             style = options.out / f"{NAME}-{count}.safetensors"
-            cost = teach(options.weights, training[:count], style, options.minutes, options.reduce)
+            cost = teach(options.weights, training[:count], style, options)
             extended = with_styles(weights, read_styles_of(file, options.weights, [style]))
             row = score(f"{count} pairs", method(extended, len(weights.config.styles)), judged, metrics)
             rows.append(Row(row.title, row.scores, row.drawings, cost))
@@ -160,7 +161,7 @@ def score(title: str, method: Method, pairs: Sequence[Pair], metrics: Metrics) -
     return Row(title, means, [each.sketch for each in spread(scored, SHOWN)])
 
 
-def teach(weights: str, pairs: Sequence[Pair], style: Path, minutes: float, reduce: int) -> dict[str, float]:
+def teach(weights: str, pairs: Sequence[Pair], style: Path, options: argparse.Namespace) -> dict[str, float]:
     """Teach the weights a style by the command, in a process of its own; seconds and peak resident KiB that it took."""
     kept = style.with_suffix(".json")
     if style.is_file() and kept.is_file():
@@ -170,7 +171,8 @@ def teach(weights: str, pairs: Sequence[Pair], style: Path, minutes: float, redu
     with tempfile.TemporaryDirectory() as folder:
         copy_pairs(pairs, Path(folder))
         arguments = ["teach", folder, "--name", NAME, "-o", str(style), "--weights", weights]
-        arguments += ["--minutes", str(minutes), "--reduce", str(reduce)]
+        for option in ("minutes", "reduce", "perceptual"):
+            arguments += [f"--{option}", str(getattr(options, option))]
         sheet = str(style.with_suffix(".png"))
         start = time.monotonic()
         process = subprocess.Popen(

@@ -76,11 +76,11 @@ def teach_command(
     perceptual: Annotated[
         str,
         typer.Option(
-            metavar="vgg19|FILE|none",
-            help="As for train; with one, fewer steps look at more.",
+            metavar="auto|vgg19|FILE|none",
+            help="What strokes are compared through. auto is vgg19 (548 MB, downloaded once), or none without it.",
             rich_help_panel=TRAINING,
         ),
-    ] = "none",
+    ] = "auto",
     overwrite: Overwrite = False,
     offline: Offline = False,
     device: Device = "auto",
@@ -117,6 +117,8 @@ def teach_command(
         say("left out:")
         for problem in taught.problems:
             say(f"  {problem}")
+    if taught.unaided:
+        say(f"taught without style and content loss, strokes may be less true: {taught.unaided}")
     count = f"{taught.judged} pairs that were held out" if taught.judged else "the pairs that taught it"
     say(f"difference from {count}: " + ", ".join(f"{way} {value:.3f}" for way, value in taught.differences.items()))
     if sheet is not None:

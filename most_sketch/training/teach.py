@@ -74,8 +74,8 @@ class Teaching:
     """How many times smaller drawings are compared than they are in the frame: for those that were enlarged into it."""
     keep_paper: bool = False
     """Leave the drawings' paper as it is when pairs are brought into the frame; so is dark paper always."""
-    perceptual: str = "none"
-    """The backbone of style and content loss, as `perceptual.load_backbone` takes it."""
+    perceptual: str = "auto"
+    """The backbone of style and content loss, as `load_backbone` takes it; `auto` is VGG-19 if it can be had."""
     device: str = "auto"
     seed: int = 0
 
@@ -94,6 +94,8 @@ class Taught:
     """Pairs that judged, none of which taught; 0 if those that taught had to."""
     problems: tuple[str, ...]
     """Why pairs were left out."""
+    unaided: str
+    """Why it was taught without the backbone of `auto`; empty if it had it, or another choice was made."""
     sheet: Image.Image
     """Some pairs: photo, drawn in the nearest style, in the new one, and by the artist."""
 
@@ -123,10 +125,10 @@ def teach(
         raise InputError(f"{weights}: holds no memory, which is what a style is taught as (memory=false)")
     if not isinstance(loaded, Generator) or sketch_encoder is None:
         raise InputError(f"{weights}: holds no sketch encoder, which writes memories; train anew, or use most-net")
-    backbone = load_backbone(how.perceptual, unit_features=True)
     pairs = find_pairs(Path(folder))
     if len(pairs) > MAX_PAIRS:
         raise InputError(f"{folder}: {len(pairs)} pairs; a style is taught from at most {MAX_PAIRS}, train takes more")
+    backbone, unaided = _load_backbone(how, offline, report)
     pictures, problems = _read(pairs, (loaded.config.frame_height or FRAME_HEIGHT) / FRAME_HEIGHT, how, device, report)
     if not pictures:
         more = f" ({problems[0]})" if problems else ""
@@ -135,7 +137,23 @@ def teach(
     called = Path(weights).resolve().name if Path(weights).exists() else str(weights)
     info = StyleInfo(1, name, description, called, checksum(path), len(pictures))
     taught = _learn(*networks, pictures, info, how, backbone and backbone.to(device), report)
-    return replace(taught, problems=tuple(problems))
+    return replace(taught, problems=tuple(problems), unaided=unaided)
+
+
+def _load_backbone(how: Teaching, offline: bool, report: Report) -> tuple[PerceptualBackbone | None, str]:
+    """What style and content loss look through, and why it is not there where `auto` could not have it."""
+    if how.perceptual != "auto":
+        return load_backbone(how.perceptual, unit_features=True, offline=offline), ""
+    if how.minutes <= 0:
+        return None, ""
+    report("loading VGG-19 (548 MB, downloaded once)", 0, 1)
+    try:
+        backbone = load_backbone("vgg19", unit_features=True, offline=offline)
+    except InputError as error:
+        return None, str(error)
+    finally:
+        report("loading VGG-19 (548 MB, downloaded once)", 1, 1)
+    return backbone, ""
 
 
 def _check(name: str, weights: str | Path, styles: Sequence[str]) -> None:
@@ -238,7 +256,7 @@ def _learn(
     memory = memories.get(kept, known)
     style = Style(replace(info, made=made, paper=paper), memory.keys[0], memory.values[0], change).half()
     sheet = _sheet(generator, style, nearest, [pictures[place] for place in judges[:COMPARED]])
-    return Taught(style, names[nearest], differences, kept, len(held_out), (), sheet)
+    return Taught(style, names[nearest], differences, kept, len(held_out), (), "", sheet)
 
 
 def _moved(photo: Tensor, sketch: Tensor, chance: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -9,6 +9,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -19,6 +20,7 @@ from most_sketch.network.discriminator import PatchDiscriminator
 from most_sketch.network.generator import Generator, Renderer
 from most_sketch.network.low_rank import changeable
 from most_sketch.network.memory import Memory
+from most_sketch.network.precision import choose_precision
 from most_sketch.training import losses
 from most_sketch.training.perceptual import PerceptualBackbone
 from most_sketch.training.presets import PRESETS
@@ -30,7 +32,10 @@ RATE = 1.5e-3
 """Learning rate of the change."""
 LIKENESS, ADVERSARIAL = 40.0, 10.0
 """Weights of what is unlike the drawing, and of the judge. Departure: training's 200 to 1 to 6, for an artist's strokes
-are nowhere near where the photo has its edges: compared pixel by pixel they come out as blotches."""
+are nowhere near where the photo has its edges: compared pixel by pixel they come out as blotches. `difference` keeps
+the strokes that L1 alone would blur away."""
+STYLE, CONTENT = 200.0, 80.0
+"""Weights of the perceptual losses, where there is a backbone, of unit features. Twice as much smooths strokes."""
 JUDGE_CHANNELS = 32
 CROP, PIECES = 192, 2
 """Side in pixels of the pieces that a step sees, and how many."""
@@ -89,22 +94,30 @@ def tune(
     drawing = torch.optim.Adam(learnt, RATE, training.betas)
     judging = torch.optim.Adam(judge.parameters(), training.discriminator_rate, training.betas)
 
+    precision = choose_precision("auto", device, "training").dtype
+    autocast = partial(torch.autocast, device.type, precision, enabled=precision != torch.float32)
+
     done, start = 0, time.monotonic()
     while (spent := budget.spent(done, time.monotonic() - start)) < 1:
         share = min(1, (done + 1) / WARM_UP) * (1 + math.cos(math.pi * spent)) / 2
         drawing.param_groups[0]["lr"] = share * RATE
         chosen = torch.randint(len(pairs), (PIECES,), generator=chance).tolist()
         pieces = together([pairs[place].piece(CROP, chance) for place in chosen])
-        drawn = draw_seen(generator, memory, pieces, paper, renderer)
-        sketch, target = (F.avg_pool2d(picture.float().to(device), reduce) for picture in (drawn, pieces.target))
         judge.requires_grad_(False)
-        loss = _likeness(sketch, target, backbone) + ADVERSARIAL * losses.adversarial_generator(_judged(judge, sketch))
+        with autocast():
+            drawn = draw_seen(generator, memory, pieces, paper, renderer)
+            sketch, target = (F.avg_pool2d(picture.float().to(device), reduce) for picture in (drawn, pieces.target))
+            loss = LIKENESS * (losses.reconstruction(sketch, target) + difference(sketch, target))
+            loss = loss + ADVERSARIAL * losses.adversarial_generator(_judged(judge, sketch))
+            if backbone is not None:
+                loss = loss + _perceptual(backbone, sketch, target)
         drawing.zero_grad()
         torch.autograd.backward(loss)
         drawing.step()
         judge.requires_grad_(True)
-        judgement = losses.adversarial_discriminator(_judged(judge, target), 1)
-        judgement = judgement + losses.adversarial_discriminator(_judged(judge, sketch.detach()), 0)
+        with autocast():
+            judgement = losses.adversarial_discriminator(_judged(judge, target), 1)
+            judgement = judgement + losses.adversarial_discriminator(_judged(judge, sketch.detach()), 0)
         judging.zero_grad()
         torch.autograd.backward(judgement)
         judging.step()
@@ -116,18 +129,12 @@ def tune(
 def _judged(judge: PatchDiscriminator, sketch: Tensor) -> Tensor:
     """What a judge says of sketches. Departure: of their photos it sees none: of so few it would know each by heart."""
     logits: Tensor = judge(sketch.new_zeros(len(sketch), 3, *sketch.shape[2:]), sketch, None)[-1]
-    return logits
+    return logits.float()
 
 
-def _likeness(sketch: Tensor, target: Tensor, backbone: PerceptualBackbone | None) -> Tensor:
-    """How unlike a drawing is. `difference` keeps the strokes that L1 alone would blur away."""
-    weights = PRESETS["ours"][1].losses
-    loss = LIKENESS * (losses.reconstruction(sketch, target) + difference(sketch, target))
-    if backbone is None:
-        return loss
+def _perceptual(backbone: PerceptualBackbone, sketch: Tensor, target: Tensor) -> Tensor:
+    """Style and content loss, Eq. 12-13, each with its weight."""
     with torch.no_grad():
         theirs = backbone(target)
     ours = backbone(sketch)
-    return (
-        loss + weights.style * losses.style(ours[:2], theirs[:2]) + weights.content * losses.content(ours[2], theirs[2])
-    )
+    return STYLE * losses.style(ours[:2], theirs[:2]) + CONTENT * losses.content(ours[2], theirs[2])

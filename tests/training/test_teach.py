@@ -24,11 +24,12 @@ from most_sketch.network.generator import Generator, pad_to_stride
 from most_sketch.photo.frame import FRAME_SIZE
 from most_sketch.photo.images import to_tensor
 from most_sketch.training import losses
+from most_sketch.training.perceptual import PerceptualBackbone, load_backbone
 from most_sketch.training.teach import MAX_PAIRS, Teaching
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-QUICK = Teaching(steps=20, device="cpu")
+QUICK = Teaching(steps=20, perceptual="none", device="cpu")
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +105,41 @@ def test_a_backbone_judges_texture_too(weights: Path, pairs: Callable[[int], Pat
     with_it, without = (teach(pairs(1), "mine", weights, how=each) for each in (how, replace(how, perceptual="none")))
     assert with_it.differences["tuned"] != without.differences["tuned"]
     assert with_it.differences["written"] == without.differences["written"]
+
+
+def test_by_default_vgg_judges_too_where_it_can_be_had(
+    command: Command,
+    weights: Path,
+    pairs: Callable[[int], Path],
+    backbone_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    folder = pairs(1)
+    how = replace(QUICK, steps=1, perceptual="auto")
+    options = ("--weights", weights, "--steps", 1, "--device", "cpu", "--offline")
+    answer = command("teach", folder, "--name", "mine", "-o", tmp_path / "mine.safetensors", *options)
+    assert answer.code == 0
+    assert "taught without style and content loss" in answer.err
+    assert "no connection was made" in answer.err
+    without, none = (
+        teach(folder, "mine", weights, how=each, offline=True) for each in (how, replace(how, perceptual="none"))
+    )
+    assert (bool(without.unaided), none.unaided) == (True, "")
+    assert without.differences == none.differences
+
+    with_file = teach(folder, "mine", weights, how=replace(how, perceptual=str(backbone_file)))
+
+    def vgg19(choice: str, *, unit_features: bool, offline: bool) -> PerceptualBackbone | None:
+        assert (choice, offline) == ("vgg19", False)
+        return load_backbone(str(backbone_file), unit_features)
+
+    monkeypatch.setattr("most_sketch.training.teach.load_backbone", vgg19)
+    with_it = teach(folder, "mine", weights, how=how)
+    assert with_it.differences == with_file.differences != none.differences
+    assert with_it.unaided == ""
+    assert teach(folder, "mine", weights, how=replace(how, minutes=0), offline=True).unaided == ""
 
 
 def test_pairs_that_are_not_in_the_frame_are_brought_into_it(
