@@ -16,7 +16,7 @@ from most_sketch.device import keep_freed_memory, resolve_device
 from most_sketch.network.build import AnyGenerator, draw
 from most_sketch.network.config import ModelConfig
 from most_sketch.network.generator import Generator
-from most_sketch.network.precision import Precision, choose_precision
+from most_sketch.network.precision import Precision, autocast, choose_precision
 from most_sketch.photo.frame import place_whole, to_frame
 from most_sketch.photo.images import read_image, to_image, to_tensor
 from most_sketch.photo.mtcnn import Cascade
@@ -91,7 +91,7 @@ class TorchEngine:
         """As `engine.Engine.draw`."""
         photos = self._on_device(images)
         index = torch.tensor(styles, device=self.device)
-        with self._autocast():
+        with autocast(self.device, self.dtype):
             drawn = draw(self._generator, photos, index)
         return [to_image(sketch) for sketch in drawn.float().cpu()]
 
@@ -102,9 +102,6 @@ class TorchEngine:
     def _on_device(self, images: Sequence[Image.Image]) -> Tensor:
         photos = torch.stack([to_tensor(image) for image in images])
         return photos.to(device=self.device, memory_format=torch.channels_last)
-
-    def _autocast(self) -> torch.autocast:
-        return torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not torch.float32)
 
     @torch.inference_mode()
     def _is_exact(self) -> bool:
@@ -118,7 +115,7 @@ class TorchEngine:
         photos = self._on_device([to_frame(portrait, place_whole(portrait.size))])
         differences = []
         for style in torch.arange(len(self.config.styles), device=self.device)[:, None]:
-            with self._autocast():
+            with autocast(self.device, self.dtype):
                 drawn = self._generator(photos, style)
             differences.append((drawn.float() - self._generator(photos, style)).abs().mean() * 127.5)
         return bool(torch.stack(differences).mean() < MAX_DIFFERENCE)

@@ -64,6 +64,11 @@ def choose_precision(name: str, device: torch.device, work: Work) -> Precision:
     return Precision(torch.bfloat16 if fast else torch.float32)
 
 
+def autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:
+    """Compute in this precision while the context lasts; float32 is no cast at all."""
+    return torch.autocast(device.type, dtype, enabled=dtype is not torch.float32)
+
+
 def measure(work: Work) -> Timings:
     """Time a block of the network on the CPU: forward for drawing, backward too for training."""
     # Whoever seeds torch afterwards or before finds its random numbers as they were.
@@ -75,7 +80,7 @@ def measure(work: Work) -> Timings:
     def seconds(dtype: torch.dtype) -> float:
         start = time.perf_counter()
         with torch.set_grad_enabled(work == "training"):
-            with torch.autocast("cpu", dtype, enabled=dtype is not torch.float32):
+            with autocast(features.device, dtype):
                 computed = block(features)
             if work == "training":
                 computed.float().sum().backward()

@@ -17,6 +17,7 @@ from most_sketch.network.build import AnyGenerator
 from most_sketch.network.config import ModelConfig
 from most_sketch.network.discriminator import PatchDiscriminator
 from most_sketch.network.encoder import Encoder
+from most_sketch.network.precision import autocast
 from most_sketch.training import losses
 from most_sketch.training.architectures import ARCHITECTURES, Drawing, Lesson, Wrap
 from most_sketch.training.config import TrainConfig, of_each_style
@@ -44,7 +45,7 @@ class Execution:
 
     def autocast(self) -> torch.autocast:
         """Compute in this precision while the context lasts."""
-        return torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32)
+        return autocast(self.device, self.precision)
 
 
 class Trainer:

@@ -9,7 +9,6 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -20,7 +19,7 @@ from most_sketch.network.discriminator import PatchDiscriminator
 from most_sketch.network.generator import Generator, Renderer
 from most_sketch.network.low_rank import changeable
 from most_sketch.network.memory import Memory
-from most_sketch.network.precision import choose_precision
+from most_sketch.network.precision import autocast, choose_precision
 from most_sketch.training import losses
 from most_sketch.training.perceptual import PerceptualBackbone
 from most_sketch.training.presets import PRESETS
@@ -94,8 +93,7 @@ def tune(
     drawing = torch.optim.Adam(learnt, RATE, training.betas)
     judging = torch.optim.Adam(judge.parameters(), training.discriminator_rate, training.betas)
 
-    precision = choose_precision("auto", device, "training").dtype
-    autocast = partial(torch.autocast, device.type, precision, enabled=precision != torch.float32)
+    dtype = choose_precision("auto", device, "training").dtype
 
     done, start = 0, time.monotonic()
     while (spent := budget.spent(done, time.monotonic() - start)) < 1:
@@ -104,7 +102,7 @@ def tune(
         chosen = torch.randint(len(pairs), (PIECES,), generator=chance).tolist()
         pieces = together([pairs[place].piece(CROP, chance) for place in chosen])
         judge.requires_grad_(False)
-        with autocast():
+        with autocast(device, dtype):
             drawn = draw_seen(generator, memory, pieces, paper, renderer)
             sketch, target = (F.avg_pool2d(picture.float().to(device), reduce) for picture in (drawn, pieces.target))
             loss = LIKENESS * (losses.reconstruction(sketch, target) + difference(sketch, target))
@@ -115,7 +113,7 @@ def tune(
         torch.autograd.backward(loss)
         drawing.step()
         judge.requires_grad_(True)
-        with autocast():
+        with autocast(device, dtype):
             judgement = losses.adversarial_discriminator(_judged(judge, target), 1)
             judgement = judgement + losses.adversarial_discriminator(_judged(judge, sketch.detach()), 0)
         judging.zero_grad()
