@@ -146,13 +146,14 @@ def _load_backbone(how: Teaching, offline: bool, report: Report) -> tuple[Percep
         return load_backbone(how.perceptual, unit_features=True, offline=offline), ""
     if how.minutes <= 0:
         return None, ""
-    report("loading VGG-19 (548 MB, downloaded once)", 0, 1)
+    told = partial(report, "loading VGG-19 (548 MB, downloaded once)")
+    told(0, 1)
     try:
         backbone = load_backbone("vgg19", unit_features=True, offline=offline)
     except InputError as error:
         return None, str(error)
     finally:
-        report("loading VGG-19 (548 MB, downloaded once)", 1, 1)
+        told(1, 1)
     return backbone, ""
 
 

@@ -21,6 +21,7 @@ from most_sketch.checkpoints.weights import save_weights
 from most_sketch.drawing.options import Network
 from most_sketch.network.encoder import Encoder
 from most_sketch.network.generator import Generator, pad_to_stride
+from most_sketch.network.precision import Precision
 from most_sketch.photo.frame import FRAME_SIZE
 from most_sketch.photo.images import to_tensor
 from most_sketch.training import losses
@@ -105,6 +106,18 @@ def test_a_backbone_judges_texture_too(weights: Path, pairs: Callable[[int], Pat
     with_it, without = (teach(pairs(1), "mine", weights, how=each) for each in (how, replace(how, perceptual="none")))
     assert with_it.differences["tuned"] != without.differences["tuned"]
     assert with_it.differences["written"] == without.differences["written"]
+
+
+def test_tuning_in_bfloat16_comes_nearer_too(
+    weights: Path, pairs: Callable[[int], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exact = teach(pairs(1), "mine", weights, how=QUICK)
+    monkeypatch.setattr("most_sketch.training.tuning.choose_precision", lambda *_: Precision(torch.bfloat16))
+    taught = teach(pairs(1), "mine", weights, how=QUICK)
+    assert taught.kept == "tuned"
+    assert taught.differences["tuned"] != exact.differences["tuned"]
+    assert taught.differences["tuned"] == pytest.approx(exact.differences["tuned"], rel=0.1)
+    assert all(tensor.isfinite().all() for tensor in taught.style.change.values())
 
 
 def test_by_default_vgg_judges_too_where_it_can_be_had(
