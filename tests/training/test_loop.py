@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -160,7 +161,7 @@ def test_a_run_is_never_overwritten_and_a_missing_one_not_resumed(tmp_path: Path
             "nor the folder of a training run",
         ),
         (
-            ["--out", "x", "--data", "data", "--perceptual", "none", "--init", "most-net-cufs"],
+            ["--out", "x", "--data", "data", "--perceptual", "none", "--init", "tiny.safetensors"],
             "--set fixed_memory=true",
         ),
         (["--out", "x", "--data", "data", "--perceptual", "none", "--set", "fixed_memory=true"], "give --init"),
@@ -185,11 +186,13 @@ def test_a_run_is_never_overwritten_and_a_missing_one_not_resumed(tmp_path: Path
 )
 def test_wrong_options_are_one_line_and_leave_nothing(
     tmp_path: Path,
+    tiny_weights: Path,
     arguments: list[str],
     message: str,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    shutil.copy(tiny_weights, tmp_path / "tiny.safetensors")
     write_pairs(tmp_path / "data", ["a", "b"])
     write_pairs(tmp_path / "tiny", ["a", "b"], (16, 16))
     monkeypatch.chdir(tmp_path)
