@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from most_sketch.errors import InputError
+from most_sketch.photo.images import read_image
 
 DIGITS = 12
 """Hexadecimal digits of a photo's fingerprint: among a million photos, two alike are unlikely."""
@@ -18,11 +18,16 @@ MOST_PHOTOS = 50_000
 
 
 def fingerprint(photo: Path) -> str:
-    """The first digits of the SHA-256 of a photo's file. Raises `InputError` if that cannot be read."""
-    try:
-        return hashlib.sha256(photo.read_bytes()).hexdigest()[:DIGITS]
-    except OSError as error:
-        raise InputError(f"{photo}: cannot be read ({error.strerror})") from error
+    """The first digits of the SHA-256 of a photo's size and pixels. Raises `InputError` if it cannot be read.
+
+    However the same pixels are stored: what `prepare` writes of a photo that is in the frame is that photo.
+    """
+    picture = read_image(photo)
+    return _digits(b"%d %d " % picture.size + picture.tobytes())
+
+
+def _digits(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:DIGITS]
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,7 @@ class Trained:
 
     @classmethod
     def on(cls, photos: Iterable[Path]) -> Trained:
-        """Training on these files and nothing else. Raises like `fingerprint`."""
+        """Training on these photos and nothing else. Raises like `fingerprint`."""
         return cls(frozenset(map(fingerprint, photos)))
 
     @classmethod
@@ -50,6 +55,10 @@ class Trained:
         if not isinstance(complete, bool):
             raise ValueError("trained complete is neither true nor false")
         return cls(frozenset(photos[place : place + DIGITS] for place in range(0, len(photos), DIGITS)), complete)
+
+    def has(self, photo: Path) -> bool:
+        """Is this one of them? Weights of before have the SHA-256 of files instead. Raises like `fingerprint`."""
+        return fingerprint(photo) in self.photos or _digits(photo.read_bytes()) in self.photos
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON holds it. Of too many photos none is named."""

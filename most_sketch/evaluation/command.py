@@ -11,7 +11,6 @@ from pathlib import Path
 import torch
 
 from most_sketch.checkpoints.find import BENCHMARK_WEIGHTS, trained_on
-from most_sketch.checkpoints.trained import fingerprint
 from most_sketch.device import resolve_device
 from most_sketch.errors import InputError, did_you_mean
 from most_sketch.evaluation.baselines import Method
@@ -127,7 +126,7 @@ def _seen(weights: str, pairs: Sequence[Pair], offline: bool) -> tuple[int, bool
     trained = trained_on(weights, offline=offline)
     if trained is None:
         return 0, False
-    return sum(fingerprint(pair.photo) in trained.photos for pair in pairs), trained.complete
+    return sum(trained.has(pair.photo) for pair in pairs), trained.complete
 
 
 def _watch_part(watch: Watch, number: int, parts: int, done: int, total: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import struct
@@ -13,6 +14,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from most_sketch.checkpoints.find import BENCHMARK_WEIGHTS, find_weights, trained_on
@@ -68,17 +70,38 @@ def test_wrong_fingerprints_of_photos_are_refused(file: Path, value: object) -> 
         load_weights(file)
 
 
-def test_weights_say_what_they_were_trained_on(tmp_path: Path, file: Path) -> None:
-    photos = [tmp_path / f"{number}.jpg" for number in range(3)]
-    for number, photo in enumerate(photos):
-        photo.write_bytes(bytes([number]))
+@pytest.fixture
+def photos(tmp_path: Path) -> list[Path]:
+    """Three photos of one colour each."""
+    files = [tmp_path / f"{number}.png" for number in range(3)]
+    for number, photo in enumerate(files):
+        Image.new("RGB", (4, 2), (number, 0, 0)).save(photo)
+    return files
+
+
+def test_weights_say_what_they_were_trained_on(tmp_path: Path, file: Path, photos: list[Path]) -> None:
     trained = Trained.on(photos)
     assert len(trained.photos) == 3
     save_weights(tmp_path / "ours.safetensors", load_weights(file), trained=trained)
     assert trained_on(tmp_path / "ours.safetensors") == trained
     assert trained_on(file) is None
-    with pytest.raises(InputError, match=r"nowhere\.jpg: cannot be read"):
+    with pytest.raises(InputError, match=r"nowhere\.jpg: no such file"):
         Trained.on([tmp_path / "nowhere.jpg"])
+
+
+def test_a_photo_is_known_by_its_pixels_however_it_is_stored(tmp_path: Path, photos: list[Path]) -> None:
+    trained = Trained.on(photos[:2])
+    assert [trained.has(photo) for photo in photos] == [True, True, False]
+    with Image.open(photos[1]) as photo:
+        photo.save(tmp_path / "again.bmp")
+        photo.resize((2, 4)).save(tmp_path / "turned.png")
+    assert trained.has(tmp_path / "again.bmp")
+    assert not trained.has(tmp_path / "turned.png")
+
+
+def test_weights_of_before_know_photos_by_their_files(photos: list[Path]) -> None:
+    trained = Trained(frozenset([hashlib.sha256(photos[0].read_bytes()).hexdigest()[:12]]))
+    assert [trained.has(photo) for photo in photos] == [True, False, False]
 
 
 def test_of_more_photos_than_a_header_has_room_for_none_is_named(tmp_path: Path, file: Path) -> None:
