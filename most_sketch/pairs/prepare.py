@@ -141,8 +141,9 @@ def in_the_frame(
     white = erase_edges(whiten(sketch))
     person = person_in(white, _face_in(placed.sketch), pixel)
     sketch = sketch if how.keep_paper else clear_paper(white, person, pixel)
+    drawing = to_frame(sketch, placed.sketch, extend_paper, how.scale)
     if not how.fit:
-        return framed, to_frame(sketch, placed.sketch, extend_paper, how.scale), framed_mask
+        return framed, drawing, framed_mask
     ours, theirs = placed.photo_points + habit, placed.sketch_points
     outlines = None
     if mask is not None:
@@ -150,9 +151,7 @@ def in_the_frame(
         outlines = outline_points(
             to_frame(mask, placed.photo), to_frame(drawn, placed.sketch, extend_with_nothing), FACE
         )
-    # At twice the size, then halved: what was resampled twice stays sharp.
-    twice = to_frame(sketch, placed.sketch, extend_paper, 2 * how.scale)
-    return framed, bend(twice, field_between(ours, theirs, outlines), how.paper).reduce(2), framed_mask
+    return framed, bend(drawing, field_between(ours, theirs, outlines), how.paper), framed_mask
 
 
 def place(pair: Pair, photo: Image.Image, sketch: Image.Image, finder: FaceFinder, how: Preparation) -> Placed:

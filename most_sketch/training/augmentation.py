@@ -17,6 +17,7 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as TF
 
 from most_sketch.errors import InputError
+from most_sketch.pairs.between import twice
 from most_sketch.photo.images import IMAGE_SUFFIXES, encode_image, read_image, to_image, to_tensor
 from most_sketch.training.config import TrainConfig
 
@@ -105,10 +106,12 @@ def turn(
 ) -> tuple[Tensor, Tensor]:
     """Rotate and enlarge both about the middle, after `bends` (H, W, 2) in pixels across and down, if there are any.
 
-    Beyond the border the photo goes on and the sketch is paper. Bicubic, and all in one step: every sampling between
-    pixels blurs strokes, which would be learnt.
+    Beyond the border the photo goes on and the sketch is paper. Bicubic from twice the resolution, and all in one step:
+    every sampling between pixels blurs strokes, which would be learnt.
     """
     height, width = photo.shape[1:]
+    fine = torch.from_numpy(twice(torch.cat([photo, sketch]).numpy()))
+    photo, sketch = fine[:-1], fine[-1:]
     angle = math.radians(degrees)
     cos, sin = math.cos(angle) / zoom, math.sin(angle) / zoom
     # In the grid's coordinates both sides are 2 long, whatever their pixels.
@@ -116,6 +119,8 @@ def turn(
     grid = F.affine_grid(matrix, [1, 1, height, width], align_corners=False)
     if bends is not None:
         grid = grid + 2 * bends / torch.tensor([width, height])
+    # There the first pixel's middle is half a pixel nearer to the border.
+    grid = grid - 0.5 / torch.tensor([width, height])
     turned = F.grid_sample(photo[None], grid, mode="bicubic", padding_mode="border", align_corners=False)[0]
     # Zero beyond the border is paper-white here.
     drawn = F.grid_sample(sketch[None] - 1, grid, mode="bicubic", padding_mode="zeros", align_corners=False)[0] + 1

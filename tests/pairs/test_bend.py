@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from most_sketch.pairs.bend import bend, field_between, outline_points
+from most_sketch.pairs.bend import GRID, bend, field_between, outline_points
 from most_sketch.pairs.landmarks import Points
 from most_sketch.photo.frame import FRAME_SIZE
 
@@ -57,6 +57,16 @@ def test_points_that_agree_change_nothing(face_points: Points) -> None:
     drawing = dots(face_points[:9], 2)
     same = bend(drawing, field_between(face_points, face_points))
     assert np.abs(np.asarray(same, dtype=float) - np.asarray(drawing, dtype=float)).mean() < 0.5
+
+
+def test_fine_strokes_are_as_strong_between_pixels() -> None:
+    """A cubic spline would leave four fifths of hatching of this period."""
+    columns, rows = np.arange(0, FRAME_SIZE[0] + GRID, GRID), np.arange(0, FRAME_SIZE[1] + GRID, GRID)
+    half_a_pixel = np.stack(np.meshgrid(columns + 0.5, rows), axis=-1)
+    waves = 128 + 100 * np.sin(2 * np.pi * np.arange(200.5, step=0.5) / 2.7)
+    hatched = Image.fromarray(np.tile(waves[:-1:2].round().astype(np.uint8), (250, 1)))
+    moved = np.asarray(bend(hatched, half_a_pixel), dtype=float)
+    assert np.abs(moved - waves[1::2])[:, 20:-20].max() < 5
 
 
 def test_the_border_of_the_frame_stays(face_points: Points) -> None:

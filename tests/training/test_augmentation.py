@@ -98,6 +98,14 @@ def test_a_thin_line_between_pixels_stays_darker_than_their_mean() -> None:
     assert moved[0, 20, 19:21].max() < -0.1
 
 
+def test_fine_strokes_are_as_strong_between_pixels() -> None:
+    waves = torch.sin(2 * torch.pi * torch.arange(0, 80, 0.5) / 2.7) / 2
+    hatched, wanted = (waves[start::2].expand(1, 80, -1) for start in (0, 1))
+    bends = torch.tensor([0.5, 0.0]).expand(80, 80, 2)
+    for moved in turn(hatched.expand(3, -1, -1), hatched, 0, 1, bends):
+        assert (moved[:1] - wanted)[0, :, 20:-20].abs().max() < 0.03
+
+
 def test_a_crop_reaches_as_far_as_bends_do() -> None:
     assert reach(100, replace(PLAIN, elastic=2.5)) == reach(100, PLAIN) + 3
 
