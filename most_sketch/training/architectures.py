@@ -188,7 +188,7 @@ class CycleGANTraining(nn.Module):
         super().__init__()
         self.generator, self.back = ResNetGenerator(model), ResNetGenerator(model, backwards=True)
         self.judge = PatchDiscriminator(channels=config.discriminator_channels)
-        self.least_squares = config.least_squares
+        self.game = losses.game(config.least_squares)
         self.wrap(lambda module: module)
 
     def wrap(self, wrap: Wrap) -> None:
@@ -218,13 +218,13 @@ class CycleGANTraining(nn.Module):
 
     def _judged(self, photo: Tensor, made: Tensor, style: Tensor) -> tuple[Tensor, Tensor]:
         """What the photos that were made minimise, which their judge stands still for, and what the judge does."""
-        flatter = losses.least_squares_generator if self.least_squares else losses.adversarial_generator
-        judge = losses.least_squares_discriminator if self.least_squares else losses.adversarial_discriminator
         nothing = torch.zeros_like(photo[:, :1])
         still = {name: value.detach() for name, value in self.judge.named_parameters()}
         fake = functional_call(self.judge, still, (made, nothing, style))[-1]
         real, caught = (self.judge(seen, nothing, style)[-1] for seen in (photo, made.detach()))
-        return flatter(fake.float()), judge(real.float(), 1.0) + judge(caught.float(), 0.0)
+        return self.game.flatter(fake.float()), self.game.judge(real.float(), 1.0) + self.game.judge(
+            caught.float(), 0.0
+        )
 
 
 ARCHITECTURES: dict[str, type[MostNetTraining | Pix2PixTraining | CycleGANTraining]] = {

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -32,6 +33,22 @@ def least_squares_discriminator(logits: Tensor, label: float) -> Tensor:
 def least_squares_generator(fake: Tensor) -> Tensor:
     """As `adversarial_generator`, by squares. Logits (B, 1, h, w). Reference: Mao et al. 2017, as in CycleGAN."""
     return F.mse_loss(fake, torch.ones_like(fake))
+
+
+class Game(NamedTuple):
+    """The adversarial loss, for either side."""
+
+    judge: Callable[[Tensor, float], Tensor]
+    """Of logits and the label that they should have: what the discriminator minimises."""
+    flatter: Callable[[Tensor], Tensor]
+    """Of logits: what the generator minimises."""
+
+
+def game(least_squares: bool) -> Game:
+    """By squares, or by cross-entropy as in the paper."""
+    if least_squares:
+        return Game(least_squares_discriminator, least_squares_generator)
+    return Game(adversarial_discriminator, adversarial_generator)
 
 
 def cycle(pictures: Tensor, returned: Tensor) -> Tensor:

@@ -67,7 +67,7 @@ class Objective:
         self.judge = judge
         self.perceive = perceive
         self.autocast = autocast
-        self.flatter = losses.least_squares_generator if config.least_squares else losses.adversarial_generator
+        self.game = losses.game(config.least_squares)
 
     def terms(self, views: Sequence[View], chance: torch.Generator) -> dict[str, Tensor]:
         """The terms of a batch; `chance` places the crop of the VGG losses."""
@@ -96,7 +96,7 @@ class Objective:
         own = view.own
         with self.autocast():
             *features, fake = self.judge(view.photo, view.sketch, view.style)
-        terms = {"adversarial": view.share * self.flatter(fake.float())}
+        terms = {"adversarial": view.share * self.game.flatter(fake.float())}
         if view.own_share:
             terms["reconstruction"] = view.own_share * losses.reconstruction(view.sketch[own], view.target[own])
             if self.config.losses.feature_matching:

@@ -18,7 +18,6 @@ from most_sketch.network.config import ModelConfig
 from most_sketch.network.discriminator import PatchDiscriminator
 from most_sketch.network.encoder import Encoder
 from most_sketch.network.precision import autocast
-from most_sketch.training import losses
 from most_sketch.training.architectures import ARCHITECTURES, Drawing, Lesson, Wrap
 from most_sketch.training.config import TrainConfig, of_each_style
 from most_sketch.training.objective import Objective, View, views_of
@@ -150,8 +149,7 @@ class Trainer:
     def _judgement(self, view: View, label: float) -> Tensor:
         """What the discriminator minimises for sketches that are real (label 1) or drawn (0): their part of it."""
         logits = self.learning_judge(view.photo, view.sketch.detach(), view.style)[-1]
-        judge = losses.least_squares_discriminator if self.config.least_squares else losses.adversarial_discriminator
-        return view.share * judge(logits.float(), label)
+        return view.share * self.objective.game.judge(logits.float(), label)
 
     def _set_rates(self) -> None:
         """Constant learning rates, then a straight line to zero."""
