@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import MappingProxyType
 
 from most_sketch.checkpoints.header import STYLE_SUFFIX, read_header
 from most_sketch.checkpoints.hub import HUB_FILE, STYLE_FILE, Address, Hub
@@ -12,8 +13,8 @@ from most_sketch.checkpoints.trained import Trained
 from most_sketch.errors import WeightsError, did_you_mean
 
 DEFAULT_WEIGHTS = "most-net"
-BENCHMARK_WEIGHTS = "most-net-cufs"
-"""What is scored beside the paper's table: trained on CUFS alone, as the paper's."""
+BENCHMARK_WEIGHTS = MappingProxyType({"CUFS": "most-net-cufs", "CUFSF": "most-net-cufsf"})
+"""What is scored beside each half of the paper's Table I: trained on that set alone, as the paper's."""
 
 
 def held_out(name_or_path: str | Path, *, offline: bool = False) -> int | None:

@@ -26,7 +26,11 @@ def eval_command(
     data: Data = None,
     weights: Annotated[
         str | None,
-        typer.Option(metavar="WEIGHTS", help=f"{WEIGHTS_HELP} (default: most-net-cufs)", rich_help_panel=INPUT),
+        typer.Option(
+            metavar="WEIGHTS",
+            help=f"{WEIGHTS_HELP} (default: most-net-cufs, of CUFSF most-net-cufsf)",
+            rich_help_panel=INPUT,
+        ),
     ] = None,
     predictions: Annotated[
         str | None,

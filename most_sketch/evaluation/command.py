@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,9 +15,10 @@ from most_sketch.device import resolve_device
 from most_sketch.errors import InputError, did_you_mean
 from most_sketch.evaluation.baselines import Method
 from most_sketch.evaluation.identity import Gallery, Identity
-from most_sketch.evaluation.methods import BASELINES, Folder, baseline, names_of_weights, network
+from most_sketch.evaluation.methods import BASELINES, Folder, Shared, baseline, names_of_weights, network
 from most_sketch.evaluation.metrics import Metrics, load_metrics
 from most_sketch.evaluation.provenance import provenance
+from most_sketch.evaluation.published import half_of
 from most_sketch.evaluation.recogniser import DlibRecogniser
 from most_sketch.evaluation.report import Case, render_report
 from most_sketch.evaluation.results import Evaluation, PairScore, to_csv
@@ -70,16 +71,20 @@ def evaluate(
 ) -> Evaluation:
     """Score `weights` (a name, a file or a run's folder), or `predictions` (a folder or one of `BASELINES`).
 
-    Raises `InputError` or `WeightsError` in one line for anything that cannot be read, drawn or scored.
+    With neither, each half of Table I is drawn with the weights that were trained for it. Raises `InputError` or
+    `WeightsError` in one line for anything that cannot be read, drawn or scored.
     """
     if weights is not None and predictions is not None:
         raise InputError("--weights and --predictions are two answers to one question; give one")
     root, device = find_data(config.data), resolve_device(config.device)
     known, where = find_pairs(root), root.resolve()
     pairs, rest = _split(known, config.split)
-    chosen = weights or BENCHMARK_WEIGHTS
+    method: Method
+    drawing: Mapping[str, Sequence[Pair]] = {}
     if predictions is None:
-        name, method = names_of_weights([chosen])[0], network(chosen, config.style, device, config.offline)
+        drawing = {weights: pairs} if weights else _benchmark(pairs, where)
+        name = " and ".join(names_of_weights(list(drawing)))
+        method = Shared([(network(each, config.style, device, config.offline), drawing[each]) for each in drawing])
     elif predictions in BASELINES:
         name, method = baseline(predictions, find_pairs(config.gallery) if config.gallery else rest)
     else:
@@ -88,12 +93,23 @@ def evaluate(
     gallery = Gallery(DlibRecogniser(device)) if config.identity else None
     metrics = load_metrics(config.backbones, device, offline=config.offline)
     scores, identity = _run(pairs, method, metrics, gallery, device, config.batch_size, outputs.save, watch)
-    seen = _seen(chosen, pairs, config.offline) if predictions is None else (0, True)
-    evaluation = Evaluation(name, where.name, config.split, scores, metrics.missing, *seen, identity, where.parent.name)
+    seen = [_seen(chosen, drawn, config.offline) for chosen, drawn in drawing.items()]
+    names = names_of_weights(list(BENCHMARK_WEIGHTS.values()))
+    evaluation = Evaluation(
+        name,
+        where.name,
+        config.split,
+        scores,
+        metrics.missing,
+        sum(count for count, _ in seen),
+        all(known for _, known in seen),
+        identity,
+        where.parent.name,
+        {} if weights or predictions else dict(zip(BENCHMARK_WEIGHTS, names, strict=True)),
+    )
     if outputs.csv:
         write_bytes(outputs.csv, to_csv(evaluation).encode())
-    drew = [chosen] if predictions is None else []
-    _write_report(outputs, [evaluation], pairs, [method], drew, device, config.offline)
+    _write_report(outputs, [evaluation], pairs, [method], list(drawing), device, config.offline)
     return evaluation
 
 
@@ -119,6 +135,15 @@ def compare(config: EvalConfig, runs: Sequence[str], outputs: Outputs, watch: Wa
         )
     _write_report(outputs, evaluations, pairs, methods, runs, device, config.offline)
     return evaluations
+
+
+def _benchmark(pairs: Sequence[Pair], where: Path) -> dict[str, list[Pair]]:
+    """The weights for each half of Table I that pairs are of, with those pairs; `where` is the folder of all."""
+    drawing: dict[str, list[Pair]] = {}
+    for pair in pairs:
+        half = half_of(pair.database, where.name, where.parent.name)
+        drawing.setdefault(BENCHMARK_WEIGHTS[half], []).append(pair)
+    return drawing
 
 
 def _seen(weights: str, pairs: Sequence[Pair], offline: bool) -> tuple[int, bool]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import torch
@@ -50,6 +50,21 @@ def network(name_or_path: str, style: str | None, device: torch.device, offline:
         return sketches
 
     return draw
+
+
+class Shared:
+    """Methods that each draw some of the pairs, as they are told."""
+
+    def __init__(self, shares: Iterable[tuple[Method, Sequence[Pair]]]) -> None:
+        self.method_of = {pair.photo: method for method, pairs in shares for pair in pairs}
+
+    def __call__(self, pairs: Sequence[Pair], photos: Tensor) -> Tensor:
+        sketches = torch.empty_like(photos[:, :1])
+        methods = [self.method_of[pair.photo] for pair in pairs]
+        for method in dict.fromkeys(methods):
+            places = [place for place, its in enumerate(methods) if its is method]
+            sketches[places] = method([pairs[place] for place in places], photos[places])
+        return sketches
 
 
 def names_of_weights(given: Sequence[str]) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -63,10 +62,11 @@ TABLE_II = (
 """The ablation, all on the CUFS test pairs."""
 
 
-def published_set(names: Iterable[str]) -> str:
-    """Which half of Table I pairs belong beside: the one that the first of these names tells, CUFS if none does.
+def half_of(database: str, data: str, above: str) -> str:
+    """Which half of Table I the pairs of a database belong beside.
 
-    They are names of folders, that of the pairs first, then those above it.
+    The first of these names that tells: the folder of the pairs, those above it, that of the data, the one above that.
+    CUFS if none does.
     """
-    lower = [name.lower() for name in names]
+    lower = [name.lower() for name in (*reversed(database.split("/")), data, above)]
     return next((half for name in lower for half, signs in SIGNS.items() if any(map(name.__contains__, signs))), "CUFS")

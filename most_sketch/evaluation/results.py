@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from statistics import fmean, stdev
 from typing import Any
 
 from most_sketch.evaluation.columns import COLUMNS, Column
 from most_sketch.evaluation.identity import Identity
-from most_sketch.evaluation.published import TABLE_I, TEST_PAIRS, published_set
+from most_sketch.evaluation.published import TABLE_I, TEST_PAIRS, half_of
 
 PROTOCOL_SIZE = (200, 250)
 """Width and height at which the literature's figures on CUFS and CUFSF were taken."""
@@ -48,6 +48,8 @@ class Evaluation:
     """How well the persons are recognised, where that was asked for."""
     above: str = ""
     """Name of the folder that holds that of the pairs."""
+    drawn_by: Mapping[str, str] = field(default_factory=dict)
+    """Half of Table I -> what drew its pairs, where that is not the same for all."""
 
     @property
     def databases(self) -> list[str]:
@@ -63,9 +65,12 @@ class Evaluation:
         """The same of the pairs alone that belong beside each half of Table I, by its name: CUFS, CUFSF or both."""
         scores: dict[str, list[PairScore]] = {}
         for database in self.databases:
-            half = published_set([*reversed(database.split("/")), self.data, self.above])
-            scores.setdefault(half, []).extend(self.of(database))
-        return {half: replace(self, scores=tuple(scores[half])) for half in TABLE_I if half in scores}
+            scores.setdefault(half_of(database, self.data, self.above), []).extend(self.of(database))
+        return {
+            half: replace(self, scores=tuple(scores[half]), method=self.drawn_by.get(half, self.method))
+            for half in TABLE_I
+            if half in scores
+        }
 
     @property
     def training_share(self) -> str:
@@ -148,6 +153,7 @@ def summary(evaluation: Evaluation) -> dict[str, Any]:
         "seen_pairs": evaluation.seen if evaluation.seen or evaluation.seen_known else None,
         "halves": {
             half: {
+                "method": part.method,
                 "pairs": len(part.scores),
                 **{column.key: part.mean(column.key) for column in COLUMNS},
                 "note": evaluation.comparability[half],

@@ -28,10 +28,11 @@ from most_sketch.checkpoints.trained import Trained
 from most_sketch.checkpoints.weights import save_weights
 from most_sketch.cli.eval import eval_command
 from most_sketch.errors import InputError, MostSketchError, WeightsError
+from most_sketch.evaluation import command as eval_module
 from most_sketch.evaluation.baselines import dodge, grey
 from most_sketch.evaluation.columns import COLUMNS
 from most_sketch.evaluation.metrics import Metrics, l1
-from most_sketch.evaluation.published import TABLE_I, TABLE_II, published_set
+from most_sketch.evaluation.published import TABLE_I, TABLE_II, half_of
 from most_sketch.evaluation.results import Evaluation, PairScore
 from most_sketch.evaluation.scoring import score_pairs
 from most_sketch.evaluation.table import comparison_table, method_table
@@ -454,20 +455,48 @@ def test_published_figures_are_those_of_the_paper() -> None:
 
 
 @pytest.mark.parametrize(
-    ("names", "half"),
+    ("database", "data", "above", "half"),
     [
-        (["ar", "cufs"], "CUFS"),
-        (["CUFSF"], "CUFSF"),
-        (["train", "cufsf"], "CUFSF"),
-        (["photos-of-FERET"], "CUFSF"),
+        ("ar", "cufs", "pairs", "CUFS"),
+        ("", "CUFSF", "pairs", "CUFSF"),
+        ("train", "cufsf", "pairs", "CUFSF"),
+        ("", "train", "photos-of-FERET", "CUFSF"),
         # The nearest folder that says it counts.
-        (["cuhk", "cufsf-and-cufs"], "CUFS"),
-        (["cufsf", "cufs"], "CUFSF"),
-        (["fs2k", "style1"], "CUFS"),
+        ("cuhk", "cufsf-and-cufs", "", "CUFS"),
+        ("cuhk/feret", "cufs", "", "CUFSF"),
+        ("", "cufsf", "cufs", "CUFSF"),
+        ("style1", "fs2k", "", "CUFS"),
     ],
 )
-def test_folders_say_which_half_of_table_1_pairs_are_of(names: list[str], half: str) -> None:
-    assert published_set(names) == half
+def test_folders_say_which_half_of_table_1_pairs_are_of(database: str, data: str, above: str, half: str) -> None:
+    assert half_of(database, data, above) == half
+
+
+def test_by_default_each_half_is_drawn_with_the_weights_that_were_trained_for_it(
+    run_eval: Eval, pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (pairs / "second").rename(pairs / "cufsf")
+    # The second half's two pairs come before the first's eleven, so a batch holds both.
+    trained = {"CUFS": fingerprints(pairs, 3), "CUFSF": frozenset[str]()}
+    for number, half in enumerate(trained):
+        torch.manual_seed(number)
+        save_weights(tmp_path / f"{half}.safetensors", Generator(TINY), trained=Trained(trained[half]))
+    weights = {half: str(tmp_path / f"{half}.safetensors") for half in trained}
+    monkeypatch.setattr(eval_module, "BENCHMARK_WEIGHTS", weights)
+
+    together = json.loads(run_eval("--data", pairs, "--json", "--report", tmp_path / "report.html"))
+    alone = {half: json.loads(run_eval("--data", pairs, "--weights", weights[half], "--json")) for half in trained}
+    assert together["method"] in ("CUFS and CUFSF", "CUFSF and CUFS")
+    for half, told in together["halves"].items():
+        assert told == alone[half]["halves"][half]
+        assert told["method"] == half
+    assert alone["CUFS"]["halves"]["CUFSF"]["ssim"] != alone["CUFSF"]["halves"]["CUFSF"]["ssim"]
+    assert (together["seen"], together["seen_pairs"]) == (True, 3)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert all(hashlib.sha256(Path(file).read_bytes()).hexdigest()[:12] in page for file in weights.values())
+    table = run_eval("--data", pairs)
+    assert "CUFS, CUFS (11)" in table
+    assert "CUFSF, CUFSF (2)" in table
 
 
 def test_cufsf_has_its_own_published_rows_and_cufs_still_its(run_eval: Eval, pairs: Path) -> None:
