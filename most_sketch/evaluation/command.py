@@ -94,7 +94,6 @@ def evaluate(
     metrics = load_metrics(config.backbones, device, offline=config.offline)
     scores, identity = _run(pairs, method, metrics, gallery, device, config.batch_size, outputs.save, watch)
     seen = [_seen(chosen, drawn, config.offline) for chosen, drawn in drawing.items()]
-    names = names_of_weights(list(BENCHMARK_WEIGHTS.values()))
     evaluation = Evaluation(
         name,
         where.name,
@@ -105,7 +104,7 @@ def evaluate(
         all(known for _, known in seen),
         identity,
         where.parent.name,
-        {} if weights or predictions else dict(zip(BENCHMARK_WEIGHTS, names, strict=True)),
+        {} if weights or predictions else {half: names_of_weights([it])[0] for half, it in BENCHMARK_WEIGHTS.items()},
     )
     if outputs.csv:
         write_bytes(outputs.csv, to_csv(evaluation).encode())

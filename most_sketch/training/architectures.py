@@ -222,9 +222,8 @@ class CycleGANTraining(nn.Module):
         still = {name: value.detach() for name, value in self.judge.named_parameters()}
         fake = functional_call(self.judge, still, (made, nothing, style))[-1]
         real, caught = (self.judge(seen, nothing, style)[-1] for seen in (photo, made.detach()))
-        return self.game.flatter(fake.float()), self.game.judge(real.float(), 1.0) + self.game.judge(
-            caught.float(), 0.0
-        )
+        judge, flatter = self.game
+        return flatter(fake.float()), judge(real.float(), 1.0) + judge(caught.float(), 0.0)
 
 
 ARCHITECTURES: dict[str, type[MostNetTraining | Pix2PixTraining | CycleGANTraining]] = {
