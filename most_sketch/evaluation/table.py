@@ -61,13 +61,11 @@ def notes(evaluation: Evaluation) -> list[str]:
     if seen:
         count = len(evaluation.scores)
         lines.append(
-            f"{method} was trained on {seen} of these {count} pairs: their scores say nothing about other photos."
+            f"{method}: trained on {seen} of these {count} pairs, whose scores say nothing about other photos."
         )
     if not evaluation.seen_known:
-        what, more = ("all that", "more of ") if seen else ("what", "")
-        lines.append(
-            f"{method} does not say {what} it was trained on: whether it has seen {more}these pairs is not known."
-        )
+        what, more = ("not all", "more of ") if seen else ("nothing", "")
+        lines.append(f"{method}: {what} is known of the training, nor whether it has seen {more}these pairs.")
     if evaluation.identity:
         lines.append(
             f"Identity: by dlib's face recogniser, among the {len(evaluation.scores)} photos of these pairs; "

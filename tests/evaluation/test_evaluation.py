@@ -242,11 +242,11 @@ def fingerprints(pairs: Path, count: int) -> frozenset[str]:
 @pytest.mark.parametrize(
     ("count", "complete", "seen", "line"),
     [
-        (5, True, True, "all was trained on 5 of these 13 pairs: their scores say nothing about other photos."),
-        (5, False, True, "all does not say all that it was trained on: whether it has seen more of these pairs is not"),
+        (5, True, True, "all: trained on 5 of these 13 pairs, whose scores say nothing about other photos."),
+        (5, False, True, "all: not all is known of the training, nor whether it has seen more of these pairs."),
         (0, True, False, None),
-        (0, False, None, "all does not say what it was trained on: whether it has seen these pairs is not known."),
-        (None, True, None, "all does not say what it was trained on: whether it has seen these pairs is not known."),
+        (0, False, None, "all: nothing is known of the training, nor whether it has seen these pairs."),
+        (None, True, None, "all: nothing is known of the training, nor whether it has seen these pairs."),
     ],
 )
 def test_pairs_that_weights_were_trained_on_are_told_of(
