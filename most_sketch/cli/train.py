@@ -269,7 +269,7 @@ def _parse(settings: list[str]) -> dict[str, Any]:
         except ValueError:
             separator = ""
         if not separator:
-            raise InputError(f"--set {item}: expected NAME=VALUE with a number, true, false or null")
+            raise InputError(f"--set {item}: expected NAME=VALUE with a number, a list of numbers, true, false or null")
     return values
 
 
