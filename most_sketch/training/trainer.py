@@ -21,6 +21,7 @@ from most_sketch.network.precision import autocast
 from most_sketch.training.architectures import ARCHITECTURES, Drawing, Lesson, Wrap
 from most_sketch.training.config import TrainConfig, of_each_style
 from most_sketch.training.objective import Objective, View, views_of
+from most_sketch.training.optimisers import generator_optimiser
 from most_sketch.training.perceptual import PerceptualBackbone
 from most_sketch.training.restyle import draw_restyling, restyle
 from most_sketch.training.samples import is_episode, seed_of, styles_to_draw
@@ -65,7 +66,7 @@ class Trainer:
         for network in (self.artist, self.discriminator, *([backbone] if backbone else [])):
             network.to(execution.device).to(memory_format=torch.channels_last)
         self.ema = AveragedModel(self.artist.generator, multi_avg_fn=partial(_moving_average, config.ema_decay))
-        self.generator_optimiser = torch.optim.Adam(self.artist.parameters(), config.generator_rate, config.betas)
+        self.generator_optimiser = generator_optimiser(self.artist, config)
         self.discriminator_optimiser = torch.optim.Adam(
             self.discriminator.parameters(), config.discriminator_rate, config.betas
         )
@@ -89,8 +90,10 @@ class Trainer:
         drawn = styles_to_draw(style, len(self.artist.generator.config.styles), self.config, chance)
         # A judge that sees the photo would tell by it alone that no artist of this style drew that person.
         seen = photo * ((drawn == style) & self.artist.paired)[:, None, None, None]
+        judge_alone = self.step < self.config.judge_first
         with self.execution.autocast():
-            drawing: Drawing = self.learning_artist(photo, target, style, drawn, matte, chance)
+            with torch.set_grad_enabled(not judge_alone):
+                drawing: Drawing = self.learning_artist(photo, target, style, drawn, matte, chance)
             views = views_of(self.reduce, seen, drawing.sketch, target, drawn, drawn == style)
             # Real sketches as their own style is judged, drawn ones as that is which they are drawn in.
             real = views_of(self.reduce, seen, target, target, style, drawn == style)
@@ -99,14 +102,17 @@ class Trainer:
         self.discriminator_optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(discriminator_loss)
         self.discriminator_optimiser.step()
+        figures = {"discriminator": discriminator_loss.item(), **drawing.figures}
+        if judge_alone:
+            self._count()
+            return average(figures, device)
 
         self.discriminator.requires_grad_(False)
         terms = drawing.terms | self.objective.terms(views, chance)
         total = self._draw_better(terms)
         self.discriminator.requires_grad_(True)
         self._count()
-        figures = {"total": total, "discriminator": discriminator_loss.item(), **drawing.figures}
-        return average({name: term.item() for name, term in terms.items()} | figures, device)
+        return average({name: term.item() for name, term in terms.items()} | {"total": total, **figures}, device)
 
     def _episode(self, photo: Tensor, target: Tensor, style: Tensor, matte: Tensor, chance: torch.Generator) -> Scores:
         """A step in a style that never was, known by a few pairs alone. The judge, who knows no such style, rests."""
