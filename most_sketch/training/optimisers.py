@@ -8,6 +8,7 @@ from typing import Any, Protocol, cast
 import torch
 from torch import Tensor, nn
 
+from most_sketch.errors import InputError
 from most_sketch.training.config import TrainConfig
 
 
@@ -23,8 +24,13 @@ class Optimiser(Protocol):
 
 
 def generator_optimiser(artist: nn.Module, config: TrainConfig) -> Optimiser:
-    """What the artist learns by: all of its parameters, which must be where they are to stay."""
+    """What the artist learns by: all of its parameters, which must be where they are to stay.
+
+    Raises `InputError` for Muon with a torch that has none.
+    """
     if config.muon:
+        if not hasattr(torch.optim, "Muon"):
+            raise InputError(f"muon needs torch 2.9 or newer, and this is {torch.__version__}")
         return MuonAndAdam(artist, config.generator_rate, config.betas)
     return cast(Optimiser, torch.optim.Adam(artist.parameters(), config.generator_rate, config.betas))
 
@@ -35,6 +41,8 @@ class MuonAndAdam:
     Muon makes the singular values of each step of a kernel, as a matrix of outputs by inputs, equal: directions that
     few gradients speak of are learnt as fast as the others. Its steps are as long as Adam's of the same rate (Liu et
     al. 2025). Departure: the paper has Adam alone. Reference: Jordan et al. 2024, as in `torch.optim.Muon`.
+
+    Raises `ValueError` for kernels in another format than channels_last.
     """
 
     def __init__(self, network: nn.Module, rate: float, betas: tuple[float, float]) -> None:

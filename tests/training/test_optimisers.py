@@ -11,7 +11,8 @@ from drawn_pairs import write_pairs
 from tiny_runs import SHORT, begin, go
 from torch import nn
 
-from most_sketch.training.optimisers import MuonAndAdam
+from most_sketch.errors import InputError
+from most_sketch.training.optimisers import MuonAndAdam, generator_optimiser
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -58,6 +59,12 @@ def test_kernels_of_pictures_and_vectors_take_a_step_of_adam() -> None:
 def test_kernels_in_another_format_are_refused() -> None:
     with pytest.raises(ValueError, match="channels_last"):
         MuonAndAdam(nn.Conv2d(8, 16, 3), RATE, (0.5, 0.999))
+
+
+def test_a_torch_without_muon_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(torch.optim, "Muon")
+    with pytest.raises(InputError, match="muon needs torch"):
+        generator_optimiser(network(), replace(SHORT, muon=True))
 
 
 def test_a_run_by_muon_resumes_bit_for_bit(tmp_path: Path) -> None:
