@@ -17,7 +17,6 @@ RANGES: dict[str, tuple[float, float]] = {
     "perceptual_crop": (16, inf),
     "discriminator_channels": (1, 1 << 14),
     "reseed_after": (0, inf),
-    "judge_first": (0, inf),
     "hold_out": (0, inf),
     "support": (1, 64),
     "shift": (0, 1000),
@@ -75,9 +74,6 @@ class TrainConfig:
     betas: tuple[float, float] = (0.5, 0.999)
     muon: bool = False
     """Learn the generator's inner convolutions by Muon (`training.optimisers`), the rest by Adam. Beyond the paper."""
-    judge_first: int = 0
-    """Steps at first in which only the discriminator learns. One that begins anew beside a generator that has learnt,
-    as with `--init` of weights, which hold none, would let it forget its strokes. Beyond the paper."""
     decay_from: float = 0.5
     """Share of the steps after which both learning rates fall linearly to zero; 1 keeps them constant."""
     ema_decay: float = 0.998

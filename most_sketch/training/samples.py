@@ -156,7 +156,7 @@ class StyleSampler(Sampler[list[tuple[int, int, int]]]):
 
 def is_episode(config: TrainConfig, step: int) -> bool:
     """Does this step, counted from 0, draw in a style that never was?"""
-    if not config.episodes or step < config.judge_first:
+    if not config.episodes:
         return False
     chance = torch.Generator().manual_seed(seed_of(config.seed, 4, step))
     return torch.rand((), generator=chance).item() < config.episodes

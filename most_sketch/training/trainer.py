@@ -90,10 +90,8 @@ class Trainer:
         drawn = styles_to_draw(style, len(self.artist.generator.config.styles), self.config, chance)
         # A judge that sees the photo would tell by it alone that no artist of this style drew that person.
         seen = photo * ((drawn == style) & self.artist.paired)[:, None, None, None]
-        judge_alone = self.step < self.config.judge_first
         with self.execution.autocast():
-            with torch.set_grad_enabled(not judge_alone):
-                drawing: Drawing = self.learning_artist(photo, target, style, drawn, matte, chance)
+            drawing: Drawing = self.learning_artist(photo, target, style, drawn, matte, chance)
             views = views_of(self.reduce, seen, drawing.sketch, target, drawn, drawn == style)
             # Real sketches as their own style is judged, drawn ones as that is which they are drawn in.
             real = views_of(self.reduce, seen, target, target, style, drawn == style)
@@ -102,17 +100,14 @@ class Trainer:
         self.discriminator_optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(discriminator_loss)
         self.discriminator_optimiser.step()
-        figures = {"discriminator": discriminator_loss.item(), **drawing.figures}
-        if judge_alone:
-            self._count()
-            return average(figures, device)
 
         self.discriminator.requires_grad_(False)
         terms = drawing.terms | self.objective.terms(views, chance)
         total = self._draw_better(terms)
         self.discriminator.requires_grad_(True)
         self._count()
-        return average({name: term.item() for name, term in terms.items()} | {"total": total, **figures}, device)
+        figures = {"total": total, "discriminator": discriminator_loss.item(), **drawing.figures}
+        return average({name: term.item() for name, term in terms.items()} | figures, device)
 
     def _episode(self, photo: Tensor, target: Tensor, style: Tensor, matte: Tensor, chance: torch.Generator) -> Scores:
         """A step in a style that never was, known by a few pairs alone. The judge, who knows no such style, rests."""

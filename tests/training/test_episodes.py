@@ -44,11 +44,6 @@ def test_a_share_of_the_steps_are_episodes_and_none_by_default() -> None:
     assert not any(is_episode(TrainConfig(), step) for step in range(1000))
 
 
-def test_there_is_no_episode_while_the_judge_learns_alone() -> None:
-    config = TrainConfig(episodes=1.0, judge_first=3)
-    assert [is_episode(config, step) for step in range(5)] == [False, False, False, True, True]
-
-
 def test_an_episode_is_of_one_style_and_draws_other_pairs_than_it_writes() -> None:
     sampler = StyleSampler((5, 9), replace(EPISODES, steps=60, shares=(3,)))
     styles = []

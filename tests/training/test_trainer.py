@@ -30,24 +30,6 @@ def test_gradients_reach_both_encoders_and_never_the_backbone(backbone_file: Pat
     assert all(torch.equal(old, new) for old, new in zip(frozen, backbone.parameters(), strict=True))
 
 
-def test_the_judge_may_learn_alone_at_first(backbone_file: Path) -> None:
-    trainer = Trainer(TINY, replace(SHORT, judge_first=2), load_backbone(str(backbone_file)), CPU)
-    players = (trainer.artist, trainer.discriminator)
-    moved = []
-    for _ in range(3):
-        before = [[parameter.clone() for parameter in player.parameters()] for player in players]
-        scores = trainer.train_step(*noise(0, 0))
-        moved.append(
-            [
-                any(not torch.equal(one, other) for one, other in zip(old, player.parameters(), strict=True))
-                for old, player in zip(before, players, strict=True)
-            ]
-        )
-        assert ("reconstruction" in scores, "discriminator" in scores) == (moved[-1][0], True)
-    assert moved == [[False, True], [False, True], [True, True]]
-    assert trainer.step == 3
-
-
 def test_a_step_in_bfloat16_keeps_the_memory_in_float32() -> None:
     trainer = Trainer(TINY, SHORT, None, replace(CPU, precision=torch.bfloat16))
     scores = trainer.train_step(*noise(0, 0))
