@@ -18,11 +18,12 @@ from statistics import fmean
 
 import torch
 import torch.nn.functional as F
+from lpips import LPIPS
 from torch import Tensor
 
 from most_sketch.drawing.sketcher import Sketcher
 from most_sketch.evaluation.backbones import BACKBONES, load_lpips
-from most_sketch.evaluation.metrics import Metrics, load_metrics
+from most_sketch.evaluation.metrics import Metrics, as_rgb, load_metrics
 from most_sketch.pairs.pairs import Pair, find_pairs, hold_out, read_pair
 from most_sketch.photo.images import to_image, to_levels
 
@@ -53,10 +54,8 @@ def parts(truth: Tensor) -> dict[str, Tensor]:
     }
 
 
-def show_parts(weights: str, pairs: Sequence[Pair], backbones: Path | None) -> list[Tensor]:
+def show_parts(weights: str, sketcher: Sketcher, pairs: Sequence[Pair], network: LPIPS) -> list[Tensor]:
     """Write the rows of these weights; the mean map (H, W) of each database."""
-    network, sketcher = load_lpips(SQUEEZE, backbones, offline=False), Sketcher.load(weights, "cpu")
-    network.spatial = True
     means = []
     for database in dict.fromkeys(pair.database for pair in pairs):
         sums: dict[str, Tensor] = {}
@@ -64,8 +63,7 @@ def show_parts(weights: str, pairs: Sequence[Pair], backbones: Path | None) -> l
         for pair in (pair for pair in pairs if pair.database == database):
             sketch, truth = draw(sketcher, pair)
             with torch.no_grad():
-                ours, theirs = ((levels / 127.5 - 1).expand(-1, 3, -1, -1) for levels in (sketch, truth))
-                maps.append(network(ours, theirs)[0, 0])
+                maps.append(network(as_rgb(sketch), as_rgb(truth))[0, 0])
             for name, mask in parts(truth).items():
                 sums[name] = sums.get(name, torch.zeros(2)) + torch.stack([maps[-1][mask].sum(), mask.sum()])
         whole = sums["all"][0]
@@ -75,12 +73,11 @@ def show_parts(weights: str, pairs: Sequence[Pair], backbones: Path | None) -> l
     return means
 
 
-def show_gap(weights: str, pairs: Sequence[Pair], kind: str, metrics: Metrics) -> None:
+def show_scores(name: str, sketcher: Sketcher, pairs: Sequence[Pair], metrics: Metrics) -> None:
     """Write the mean scores of these pairs."""
-    sketcher = Sketcher.load(weights, "cpu")
     rows = [row for pair in pairs for row in metrics.measure(*draw(sketcher, pair))]
     figures = (f"{fmean(row[metric] for row in rows):15.4f}" for metric in metrics.available)
-    sys.stdout.write(f"{f'{kind}, {weights}':42}" + "".join(figures) + "\n")
+    sys.stdout.write(f"{name:42}" + "".join(figures) + "\n")
 
 
 def main() -> None:
@@ -95,7 +92,10 @@ def main() -> None:
     held_out = hold_out(find_pairs(options.pairs))[1]
     names = parts(torch.zeros(1, 1, 10, 10))
     sys.stdout.write(f"{'LPIPS-SqueezeNet, share of all':42}" + "".join(f"{name:>13}" for name in names) + "\n")
-    maps = [mean for weights in options.weights for mean in show_parts(weights, held_out, options.backbones)]
+    sketchers = {weights: Sketcher.load(weights, "cpu") for weights in options.weights}
+    network = load_lpips(SQUEEZE, options.backbones, offline=False)
+    network.spatial = True
+    maps = [mean for name, sketcher in sketchers.items() for mean in show_parts(name, sketcher, held_out, network)]
     if options.map:
         to_image(torch.cat(maps, dim=1)[None].clamp(max=0.3) / 0.15 - 1).save(options.map)
     if options.bent:
@@ -103,9 +103,9 @@ def main() -> None:
         some = [trained[place * len(trained) // len(held_out)] for place in range(len(held_out))]
         metrics = load_metrics(options.backbones, torch.device("cpu"))
         sys.stdout.write(f"{'on bent drawings':42}" + "".join(f"{metric:>15}" for metric in metrics.available) + "\n")
-        for weights in options.weights:
-            show_gap(weights, some, "trained on", metrics)
-            show_gap(weights, held_out, "held out", metrics)
+        for weights, sketcher in sketchers.items():
+            show_scores(f"trained on, {weights}", sketcher, some, metrics)
+            show_scores(f"held out, {weights}", sketcher, held_out, metrics)
 
 
 if __name__ == "__main__":

@@ -87,11 +87,11 @@ def _lpips_metric(network: Callable[[Tensor, Tensor], Tensor]) -> Metric:
     """Learned perceptual similarity. Zhang et al. 2018, v0.1, grey values as all three channels in [-1, 1]."""
 
     def metric(prediction: Tensor, truth: Tensor) -> Tensor:
-        return network(_as_rgb(prediction), _as_rgb(truth)).flatten()
+        return network(as_rgb(prediction), as_rgb(truth)).flatten()
 
     return metric
 
 
-def _as_rgb(grey: Tensor) -> Tensor:
+def as_rgb(grey: Tensor) -> Tensor:
     """(B, 1, H, W) in 0..255 -> (B, 3, H, W) in [-1, 1]."""
     return (grey / 127.5 - 1).expand(-1, 3, -1, -1)

@@ -208,5 +208,11 @@ def test_figures_that_cannot_be_compared_say_so() -> None:
 
 def test_a_line_warns_of_weights_that_have_seen_the_pairs() -> None:
     assert not any("trained on" in line for line in notes(evaluation()))
-    assert any("trained on 3 of these 5 pairs" in line for line in notes(replace(evaluation(), seen=3)))
-    assert any("nothing is known" in line for line in notes(replace(evaluation(), seen_known=False)))
+    assert any(
+        ": trained on 3 of these 5 pairs, whose scores say nothing" in line
+        for line in notes(replace(evaluation(), seen=3))
+    )
+    assert any(
+        "nothing is known of the training, nor whether" in line
+        for line in notes(replace(evaluation(), seen_known=False))
+    )
