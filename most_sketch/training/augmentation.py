@@ -55,17 +55,15 @@ def augment(
         pictures = pictures.flip(-1)
     if config.shift:
         across, down = (int(draw[i] * (2 * config.shift + 1)) for i in (1, 2))
-        padded = F.pad(pictures[None], (config.shift,) * 4, mode="replicate")[0]
+        padded = F.pad(pictures[None], (config.shift,) * 4, mode="reflect")[0]
         pictures = padded[:, down : down + height, across : across + width]
-    photo, sketch = pictures[:4], pictures[4:]
     if config.rotate or config.zoom or config.elastic:
         degrees, larger = (
             (2 * torch.rand(2, generator=generator) - 1) * torch.tensor([config.rotate, config.zoom])
         ).tolist()
         bends = random_bends(height, width, config.elastic, generator) if config.elastic else None
-        photo, sketch = turn(photo, sketch, degrees, 1 + larger, bends)
-        photo = torch.cat([photo[:3], photo[3:].clamp(0, 1)])
-    photo, matte = photo[:3], photo[3:]
+        pictures = turn(pictures, degrees, 1 + larger, bends)
+    photo, matte, sketch = pictures[:3], pictures[3:4].clamp(0, 1), pictures[4:]
     if _happens(config.border, generator):
         photo, sketch, matte = end_photo(photo, sketch, matte, generator)
     photo = change_tone(photo, config.tone, draw[3:]) if config.tone else photo
@@ -101,17 +99,14 @@ def change_tone(photo: Tensor, strength: float, draw: list[float]) -> Tensor:
     return toned
 
 
-def turn(
-    photo: Tensor, sketch: Tensor, degrees: float, zoom: float, bends: Tensor | None = None
-) -> tuple[Tensor, Tensor]:
-    """Rotate and enlarge both about the middle, after `bends` (H, W, 2) in pixels across and down, if there are any.
+def turn(pictures: Tensor, degrees: float, zoom: float, bends: Tensor | None = None) -> Tensor:
+    """Rotate and enlarge pictures (C, H, W) about the middle, after `bends` (H, W, 2) in pixels across and down.
 
-    Beyond the border the photo goes on and the sketch is paper. Bicubic from twice the resolution, and all in one step:
-    every sampling between pixels blurs strokes, which would be learnt.
+    Beyond the border they are mirrored. Bicubic from twice the resolution, and all in one step: every sampling between
+    pixels blurs strokes, which would be learnt.
     """
-    height, width = photo.shape[1:]
-    fine = torch.from_numpy(twice(torch.cat([photo, sketch]).numpy()))
-    photo, sketch = fine[:-1], fine[-1:]
+    height, width = pictures.shape[1:]
+    fine = torch.from_numpy(twice(pictures.numpy()))
     angle = math.radians(degrees)
     cos, sin = math.cos(angle) / zoom, math.sin(angle) / zoom
     # In the grid's coordinates both sides are 2 long, whatever their pixels.
@@ -121,10 +116,8 @@ def turn(
         grid = grid + 2 * bends / torch.tensor([width, height])
     # There the first pixel's middle is half a pixel nearer to the border.
     grid = grid - 0.5 / torch.tensor([width, height])
-    turned = F.grid_sample(photo[None], grid, mode="bicubic", padding_mode="border", align_corners=False)[0]
-    # Zero beyond the border is paper-white here.
-    drawn = F.grid_sample(sketch[None] - 1, grid, mode="bicubic", padding_mode="zeros", align_corners=False)[0] + 1
-    return turned.clamp(-1, 1), drawn.clamp(-1, 1)
+    turned = F.grid_sample(fine[None], grid, mode="bicubic", padding_mode="reflection", align_corners=False)[0]
+    return turned.clamp(-1, 1)
 
 
 def random_bends(height: int, width: int, pixels: float, generator: torch.Generator) -> Tensor:

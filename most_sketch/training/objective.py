@@ -11,6 +11,7 @@ from torch import Tensor
 
 from most_sketch.training import losses
 from most_sketch.training.config import TrainConfig
+from most_sketch.training.squares import start_of_square
 from most_sketch.training.style_memory import difference
 
 
@@ -118,9 +119,7 @@ class Objective:
         if side := self.config.perceptual_crop:
             height, width = target.shape[-2:]
             draw = torch.rand(2, generator=chance).tolist()
-            top, left = (
-                int(part * (max(size - side, 0) + 1)) for part, size in zip(draw, (height, width), strict=True)
-            )
+            top, left = start_of_square(height, side, draw[0]), start_of_square(width, side, draw[1])
             sketch, target = (image[..., top : top + side, left : left + side] for image in (sketch, target))
         with self.autocast():
             with torch.no_grad():

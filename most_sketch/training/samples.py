@@ -18,6 +18,7 @@ from most_sketch.pairs.mattes import load_matte
 from most_sketch.pairs.pairs import Pair, load_pair
 from most_sketch.training.augmentation import Backgrounds, augment, reach
 from most_sketch.training.config import TrainConfig, of_each_style
+from most_sketch.training.squares import start_of_square
 
 UNSURE = 128
 """A matte that never falls below this, of 255, knows of no background."""
@@ -71,7 +72,7 @@ class PairSet(Dataset[Sample]):
         margin = reach(crop, self.config)
         outer, inner = [slice(None)], [slice(None)]
         for side, chance in zip(picture.shape[1:], torch.rand(2, generator=generator).tolist(), strict=True):
-            start = int(chance * (max(side - crop, 0) + 1))
+            start = start_of_square(side, crop, chance)
             first = max(0, start - margin)
             outer.append(slice(first, start + crop + margin))
             inner.append(slice(start - first, start - first + crop))
