@@ -45,11 +45,13 @@ def main() -> None:
         "adversarial": losses.adversarial_generator(logits),
         "feature_matching": losses.feature_matching(features, wanted),
         "reconstruction": losses.reconstruction(sketch, target),
+        "ssim": losses.dissimilarity(sketch, target),
     }
     if backbone is not None:
         ours, theirs = backbone(sketch), backbone(target)
         terms["style"] = losses.style(ours[:2], theirs[:2])
-        terms["content"] = losses.content(ours[2], theirs[2])
+        terms["structure"] = losses.structure(ours[2], theirs[2])
+        terms["content"] = losses.content(ours[3], theirs[3])
     sys.stdout.write(f"{options.run.name}, step {trainer.step}\n{'':18}{'value':>8} {'weight':>7} {'gradient':>9}\n")
     for name, term in terms.items():
         weight = getattr(record.train.losses, name)

@@ -41,6 +41,10 @@ class LossWeights:
     memory_refinement: float = 10.0
     feature_matching: float = 0.0
     """Of the discriminator's features. Beyond the paper."""
+    ssim: float = 0.0
+    """Of 1 - SSIM. Beyond the paper."""
+    structure: float = 0.0
+    """Of VGG features after pool3, between those of style and content. Beyond the paper."""
     matte: float = 20.0
     """Of person and background, where the network tells them apart (`matting`). Beyond the paper."""
 

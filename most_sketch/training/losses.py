@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import piq
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -81,6 +82,24 @@ def content(sketch: Tensor, target: Tensor) -> Tensor:
     Paper: Eq. 13. The text compares with the photo, the equation with the target sketch; we follow the equation.
     """
     return F.mse_loss(sketch, target)
+
+
+def structure(sketch: Tensor, target: Tensor) -> Tensor:
+    """Mean squared difference of VGG features after pool3, between those of style and content. Beyond the paper.
+
+    LPIPS-SqueezeNet finds most of what differs at these sizes, an eighth to a quarter of the resolution.
+    """
+    return F.mse_loss(sketch, target)
+
+
+def dissimilarity(sketch: Tensor, target: Tensor) -> Tensor:
+    """1 - SSIM of sketches (B, 1, H, W) in [-1, 1], mean over the batch: 0 to 2.
+
+    Beyond the paper. Reference: Wang et al. 2004, as `evaluation.metrics.ssim`, by way of `piq`.
+    """
+    light = ((picture.float() + 1) / 2 for picture in (sketch, target))
+    loss: Tensor = 1 - piq.ssim(*light, downsample=False)
+    return loss
 
 
 def memory_refinement(photo_features: Tensor, sketch_features: Tensor, memory: Memory, style_index: Tensor) -> Tensor:

@@ -100,6 +100,8 @@ class Objective:
         terms = {"adversarial": view.share * self.game.flatter(fake.float())}
         if view.own_share:
             terms["reconstruction"] = view.own_share * losses.reconstruction(view.sketch[own], view.target[own])
+            if self.config.losses.ssim:
+                terms["ssim"] = view.own_share * losses.dissimilarity(view.sketch[own], view.target[own])
             if self.config.losses.feature_matching:
                 terms["feature_matching"] = view.own_share * self._feature_matching(features, view)
         return terms | self._perceptual_terms(view, chance)
@@ -112,7 +114,7 @@ class Objective:
         return losses.feature_matching(ours, theirs)
 
     def _perceptual_terms(self, view: View, chance: torch.Generator) -> dict[str, Tensor]:
-        """Style loss of the sketches drawn in their own style, content loss of all of them."""
+        """Style and structure loss of the sketches drawn in their own style, content loss of all of them."""
         if self.perceive is None:
             return {}
         sketch, target = view.sketch, view.target
@@ -125,10 +127,12 @@ class Objective:
             with torch.no_grad():
                 theirs = [layer.float() for layer in self.perceive(target)]
             ours = [layer.float() for layer in self.perceive(sketch)]
-        terms = {"content": view.share * losses.content(ours[2], theirs[2])}
+        terms = {"content": view.share * losses.content(ours[3], theirs[3])}
         if view.own_share:
             textures = ([layer[view.own] for layer in layers[:2]] for layers in (ours, theirs))
             terms["style"] = view.own_share * losses.style(*textures)
+            if self.config.losses.structure:
+                terms["structure"] = view.own_share * losses.structure(ours[2][view.own], theirs[2][view.own])
         return terms
 
 

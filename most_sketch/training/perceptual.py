@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -13,15 +14,15 @@ from torchvision.models import VGG19_Weights, vgg16, vgg19
 from most_sketch.checkpoints.torchvision_weights import torchvision_weights
 from most_sketch.errors import InputError, WeightsError
 
-LAYERS = ("pool1", "pool2", "pool4")
+LAYERS = ("pool1", "pool2", "pool3", "pool4")
 VGG19_ONLY = "16.weight"
 """conv3_4, which VGG-16 does not have, tells the two apart in a file of torchvision's names."""
 
 
 class PerceptualBackbone(nn.Module):
-    """VGG features of sketches after pool1, pool2 and pool4, each divided by its own scale.
+    """VGG features of sketches after the first four pools, each divided by its own scale.
 
-    sketch (B, 1, H, W) in [-1, 1] -> three maps at 1/2, 1/4 and 1/16 of the resolution.
+    sketch (B, 1, H, W) in [-1, 1] -> four maps at 1/2, 1/4, 1/8 and 1/16 of the resolution.
     Departure: the scale, the layer's mean activation on real sketches, lets the loss weights mean the same
     with any backbone; raw activations of the original VGG-16 are some hundred times larger.
 
@@ -37,22 +38,26 @@ class PerceptualBackbone(nn.Module):
         super().__init__()
         self.unit_features = unit_features
         pools = [place for place, layer in enumerate(features) if isinstance(layer, nn.MaxPool2d)]
-        first, second, _, fourth = pools[:4]
-        self.to_pool1 = features[: first + 1]
-        self.to_pool2 = features[first + 1 : second + 1]
-        self.to_pool4 = features[second + 1 : fourth + 1]
+        starts = [0, *(pool + 1 for pool in pools[:4])]
+        self.blocks = nn.ModuleList(features[start:end] for start, end in pairwise(starts))
         self.register_buffer("scales", torch.ones(len(LAYERS)))
         self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1))
         self.eval().requires_grad_(False)
 
-    def forward(self, sketch: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        pool1 = self.to_pool1(((sketch + 1) / 2 - self.mean) / self.std)
-        pool2 = self.to_pool2(pool1)
-        pool4 = self.to_pool4(pool2)
-        if self.unit_features:
-            return _unit(pool1), _unit(pool2), _unit(pool4)
-        return pool1 / self.scales[0], pool2 / self.scales[1], pool4 / self.scales[2]
+    def forward(self, sketch: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        features = ((sketch + 1) / 2 - self.mean) / self.std
+        pools = []
+        for block, scale in zip(self.blocks, self.scales, strict=True):
+            features = block(features)
+            pools.append(_unit(features) if self.unit_features else features / scale)
+        pool1, pool2, pool3, pool4 = pools
+        return pool1, pool2, pool3, pool4
+
+    def take_scales(self, scales: Tensor) -> None:
+        """The scales of a run's state, in which pool3, that had no loss once, may be missing."""
+        before, after = scales[:2].to(self.scales), scales[-1:].to(self.scales)
+        self.scales.copy_(scales if len(scales) == len(LAYERS) else torch.cat([before, torch.ones_like(after), after]))
 
     @torch.no_grad()
     def calibrate(self, sketches: Tensor) -> None:

@@ -202,7 +202,7 @@ class Trainer:
         self.generator_optimiser.load_state_dict(state["generator_optimiser"])
         self.discriminator_optimiser.load_state_dict(state["discriminator_optimiser"])
         if self.backbone is not None and state["scales"] is not None:
-            self.backbone.scales.copy_(state["scales"])
+            self.backbone.take_scales(state["scales"])
 
 
 @torch.no_grad()

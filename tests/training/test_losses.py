@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 
+from most_sketch.evaluation.metrics import ssim
 from most_sketch.network.config import ModelConfig
 from most_sketch.network.encoder import Encoder
 from most_sketch.network.memory import Memory
@@ -31,6 +32,15 @@ def test_style_sums_the_layers_means_and_content_is_one_layer() -> None:
     )
     assert losses.style(ours, theirs).item() == 1 + 4
     assert losses.content(ours[1], theirs[1]).item() == 4
+
+
+def test_dissimilarity_is_what_the_score_of_ssim_leaves() -> None:
+    torch.manual_seed(0)
+    grey = torch.randint(0, 256, (3, 1, 40, 30)).float()
+    near = (grey + torch.randint(-9, 10, grey.shape)).clamp(0, 255)
+    lost = losses.dissimilarity(near / 127.5 - 1, grey / 127.5 - 1)
+    assert lost.item() == pytest.approx(1 - ssim(near, grey).mean().item(), abs=1e-5)
+    assert losses.dissimilarity(grey / 127.5 - 1, grey / 127.5 - 1).item() == pytest.approx(0, abs=1e-6)
 
 
 def test_the_matte_is_compared_place_by_place_where_it_is_known() -> None:

@@ -37,6 +37,16 @@ def test_feature_matching_is_a_term_of_the_loss(tmp_path: Path) -> None:
     assert steps[0]["total"] == pytest.approx(weighted, rel=1e-4)
 
 
+def test_ssim_and_structure_are_terms_of_the_loss(tmp_path: Path, backbone_file: Path) -> None:
+    data = {"ink": write_pairs(tmp_path / "ink", ["a", "b"])}
+    losses = LossWeights(ssim=20, structure=30)
+    steps, _ = go(begin(tmp_path / "run", data, replace(SHORT, steps=1, losses=losses), str(backbone_file)))
+    weighted = sum(getattr(losses, name) * value for name, value in steps[0].items() if hasattr(losses, name))
+    assert 0 < steps[0]["ssim"] < 2
+    assert steps[0]["structure"] > 0
+    assert steps[0]["total"] == pytest.approx(weighted, rel=1e-4)
+
+
 def test_views_judge_each_style_at_its_size() -> None:
     torch.manual_seed(0)
     photo, sketch, target = torch.rand(4, 3, 8, 8), torch.rand(4, 1, 8, 8), torch.rand(4, 1, 8, 8)

@@ -18,8 +18,17 @@ def test_each_layer_is_scaled_by_its_own_size(backbone_file: Path) -> None:
     assert backbone is not None
     sketches = torch.rand(3, 1, 48, 48)
     backbone.calibrate(sketches)
-    assert [layer.mean().item() for layer in backbone(sketches)] == pytest.approx([1, 1, 1], rel=1e-4)
-    assert [layer.shape[-1] for layer in backbone(sketches)] == [24, 12, 3]
+    assert [layer.mean().item() for layer in backbone(sketches)] == pytest.approx([1, 1, 1, 1], rel=1e-4)
+    assert [layer.shape[-1] for layer in backbone(sketches)] == [24, 12, 6, 3]
+
+
+def test_scales_of_a_run_from_before_pool3_was_looked_at_are_those_of_their_layers(backbone_file: Path) -> None:
+    backbone = load_backbone(str(backbone_file))
+    assert backbone is not None
+    backbone.take_scales(torch.tensor([2.0, 3.0, 5.0]))
+    assert backbone.scales.tolist() == [2, 3, 1, 5]
+    backbone.take_scales(torch.tensor([2.0, 3.0, 4.0, 5.0]))
+    assert backbone.scales.tolist() == [2, 3, 4, 5]
 
 
 def test_unit_features_are_compared_as_lpips_compares_them(backbone_file: Path) -> None:
