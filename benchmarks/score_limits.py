@@ -1,4 +1,4 @@
-"""What moves the scores: held-out sketches themselves, blurred or shifted, and drawn ones with noise.
+"""What moves the scores: held-out sketches themselves, blurred or shifted, and drawn ones with noise or less contrast.
 
     python benchmarks/score_limits.py PAIRS [--weights most-net] [--backbones DIR]
 
@@ -19,6 +19,9 @@ from most_sketch.evaluation.metrics import load_metrics
 from most_sketch.pairs.pairs import find_pairs, hold_out, read_pair
 from most_sketch.photo.images import to_levels
 
+FINE_LESS = 0.1
+"""Share that is taken off what is finer than some 4 pixels."""
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -38,6 +41,7 @@ def main() -> None:
             "the sketch that the weights draw": sketch,
             "  with noise of 2 grey levels": sketch + 2 * torch.randn(sketch.shape, generator=chance),
             "  with noise of 4 grey levels": sketch + 4 * torch.randn(sketch.shape, generator=chance),
+            "  with less fine contrast": sketch + FINE_LESS * (TF.gaussian_blur(sketch, [17, 17], [1.5, 1.5]) - sketch),
             "the artist's, shifted by a pixel": truth.roll(1, -1),
             "  blurred by 0.5 pixels": TF.gaussian_blur(truth, [5, 5], [0.5, 0.5]),
             "  blurred by 0.8 pixels": TF.gaussian_blur(truth, [7, 7], [0.8, 0.8]),
