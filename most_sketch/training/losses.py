@@ -85,10 +85,7 @@ def content(sketch: Tensor, target: Tensor) -> Tensor:
 
 
 def structure(sketch: Tensor, target: Tensor) -> Tensor:
-    """Mean squared difference of VGG features after pool3, between those of style and content. Beyond the paper.
-
-    LPIPS-SqueezeNet finds most of what differs at these sizes, an eighth to a quarter of the resolution.
-    """
+    """Mean squared difference of VGG features after pool3, between those of style and content. Beyond the paper."""
     return F.mse_loss(sketch, target)
 
 
