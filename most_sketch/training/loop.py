@@ -70,6 +70,8 @@ def train(
     side = min(*dataset.size, config.crop or dataset.size[0]) // most_reduced
     if side < SMALLEST_SIDE:
         raise InputError(f"pictures of {side} pixels a side are too few to learn from; {SMALLEST_SIDE} are the least")
+    if config.shift >= min(dataset.size):
+        raise InputError(f"shift={config.shift} is more than pictures of {min(dataset.size)} pixels a side have")
     if record.model.matting and not dataset.has_mattes:
         raise InputError("matting is learnt from masks: no photo has one, nor a plain white background")
 

@@ -179,6 +179,7 @@ def test_a_run_is_never_overwritten_and_a_missing_one_not_resumed(tmp_path: Path
         (["--out", "x", "--data", "data", "--set", "betas=[0.5]"], "betas must be two numbers below 1"),
         (["--out", "x", "--data", "data/photos"], "name the folder that holds both"),
         (["--out", "x", "--data", "tiny", "--perceptual", "none"], "16 pixels a side are too few to learn from"),
+        (["--out", "x", "--data", "data", "--perceptual", "none", "--set", "shift=999"], "shift=999 is more than"),
         (["--out", "x", "--data", "data", "--perceptual", "vgg19", "--offline"], "no connection was made"),
         (["--out", "x", "--resume"], "no run to resume"),
         (["--out", "x", "--resume", "--steps", "5"], "only --out"),
