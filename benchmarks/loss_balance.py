@@ -50,8 +50,8 @@ def main() -> None:
     if backbone is not None:
         ours, theirs = backbone(sketch), backbone(target)
         terms["style"] = losses.style(ours[:2], theirs[:2])
-        terms["structure"] = losses.structure(ours[2], theirs[2])
-        terms["content"] = losses.content(ours[3], theirs[3])
+        terms["structure"] = losses.structure(ours.pool3, theirs.pool3)
+        terms["content"] = losses.content(ours.pool4, theirs.pool4)
     sys.stdout.write(f"{options.run.name}, step {trainer.step}\n{'':18}{'value':>8} {'weight':>7} {'gradient':>9}\n")
     for name, term in terms.items():
         weight = getattr(record.train.losses, name)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from most_sketch.training import losses
 from most_sketch.training.config import TrainConfig
+from most_sketch.training.perceptual import Pools
 from most_sketch.training.squares import start_of_square
 from most_sketch.training.style_memory import difference
 
@@ -61,7 +62,7 @@ class Objective:
         self,
         config: TrainConfig,
         judge: Callable[[Tensor, Tensor, Tensor], list[Tensor]],
-        perceive: Callable[[Tensor], Sequence[Tensor]] | None,
+        perceive: Callable[[Tensor], Pools] | None,
         autocast: Callable[[], torch.autocast],
     ) -> None:
         self.config = config
@@ -125,14 +126,14 @@ class Objective:
             sketch, target = (image[..., top : top + side, left : left + side] for image in (sketch, target))
         with self.autocast():
             with torch.no_grad():
-                theirs = [layer.float() for layer in self.perceive(target)]
-            ours = [layer.float() for layer in self.perceive(sketch)]
-        terms = {"content": view.share * losses.content(ours[3], theirs[3])}
+                theirs = Pools(*(layer.float() for layer in self.perceive(target)))
+            ours = Pools(*(layer.float() for layer in self.perceive(sketch)))
+        terms = {"content": view.share * losses.content(ours.pool4, theirs.pool4)}
         if view.own_share:
             textures = ([layer[view.own] for layer in layers[:2]] for layers in (ours, theirs))
             terms["style"] = view.own_share * losses.style(*textures)
             if self.config.losses.structure:
-                terms["structure"] = view.own_share * losses.structure(ours[2][view.own], theirs[2][view.own])
+                terms["structure"] = view.own_share * losses.structure(ours.pool3[view.own], theirs.pool3[view.own])
         return terms
 
 

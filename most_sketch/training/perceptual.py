@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from safetensors import SafetensorError
@@ -14,7 +15,16 @@ from torchvision.models import VGG19_Weights, vgg16, vgg19
 from most_sketch.checkpoints.torchvision_weights import torchvision_weights
 from most_sketch.errors import InputError, WeightsError
 
-LAYERS = ("pool1", "pool2", "pool3", "pool4")
+
+class Pools(NamedTuple):
+    """VGG features (B, C, h, w) after each of the first four pools, at 1/2, 1/4, 1/8 and 1/16 of the resolution."""
+
+    pool1: Tensor
+    pool2: Tensor
+    pool3: Tensor
+    pool4: Tensor
+
+
 VGG19_ONLY = "16.weight"
 """conv3_4, which VGG-16 does not have, tells the two apart in a file of torchvision's names."""
 
@@ -22,7 +32,7 @@ VGG19_ONLY = "16.weight"
 class PerceptualBackbone(nn.Module):
     """VGG features of sketches after the first four pools, each divided by its own scale.
 
-    sketch (B, 1, H, W) in [-1, 1] -> four maps at 1/2, 1/4, 1/8 and 1/16 of the resolution.
+    sketch (B, 1, H, W) in [-1, 1] -> four maps.
     Departure: the scale, the layer's mean activation on real sketches, lets the loss weights mean the same
     with any backbone; raw activations of the original VGG-16 are some hundred times larger.
 
@@ -40,24 +50,24 @@ class PerceptualBackbone(nn.Module):
         pools = [place for place, layer in enumerate(features) if isinstance(layer, nn.MaxPool2d)]
         starts = [0, *(pool + 1 for pool in pools[:4])]
         self.blocks = nn.ModuleList(features[start:end] for start, end in pairwise(starts))
-        self.register_buffer("scales", torch.ones(len(LAYERS)))
+        self.register_buffer("scales", torch.ones(len(Pools._fields)))
         self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1))
         self.eval().requires_grad_(False)
 
-    def forward(self, sketch: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def forward(self, sketch: Tensor) -> Pools:
         features = ((sketch + 1) / 2 - self.mean) / self.std
         pools = []
         for block, scale in zip(self.blocks, self.scales, strict=True):
             features = block(features)
             pools.append(_unit(features) if self.unit_features else features / scale)
-        pool1, pool2, pool3, pool4 = pools
-        return pool1, pool2, pool3, pool4
+        return Pools(*pools)
 
     def take_scales(self, scales: Tensor) -> None:
-        """The scales of a run's state, in which pool3, that had no loss once, may be missing."""
-        before, after = scales[:2].to(self.scales), scales[-1:].to(self.scales)
-        self.scales.copy_(scales if len(scales) == len(LAYERS) else torch.cat([before, torch.ones_like(after), after]))
+        """Those of a run's state; one begun before there was a loss of pool3 has three, without pool3's."""
+        if len(scales) < len(self.scales):
+            scales = torch.cat([scales[:2], scales.new_ones(1), scales[2:]])
+        self.scales.copy_(scales)
 
     @torch.no_grad()
     def calibrate(self, sketches: Tensor) -> None:

@@ -135,4 +135,4 @@ def _perceptual(backbone: PerceptualBackbone, sketch: Tensor, target: Tensor) ->
     with torch.no_grad():
         theirs = backbone(target)
     ours = backbone(sketch)
-    return STYLE * losses.style(ours[:2], theirs[:2]) + CONTENT * losses.content(ours[3], theirs[3])
+    return STYLE * losses.style(ours[:2], theirs[:2]) + CONTENT * losses.content(ours.pool4, theirs.pool4)
