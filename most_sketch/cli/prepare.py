@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -45,6 +46,14 @@ def prepare_command(
             rich_help_panel=PAIRS,
         ),
     ] = False,
+    onto: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WEIGHTS",
+            help="With --fit: bend each drawing onto what these weights draw of its photo, too.",
+            rich_help_panel=PAIRS,
+        ),
+    ] = None,
     keep_paper: Annotated[
         bool,
         typer.Option(
@@ -71,6 +80,7 @@ def prepare_command(
     captions and the edges of scans are removed.
     """
     from most_sketch.device import resolve_device
+    from most_sketch.drawing.sketcher import Sketcher
     from most_sketch.pairs.landmarks import FRAMES
     from most_sketch.pairs.pairs import find_pairs
     from most_sketch.pairs.prepare import Preparation, prepare
@@ -81,12 +91,17 @@ def prepare_command(
         raise InputError(f"--frame {frame}: there are {', '.join(FRAMES)}{did_you_mean(frame, FRAMES)}")
     if keep_habit and not fit:
         raise InputError("--keep-habit goes with --fit")
+    if onto and not fit:
+        raise InputError("--onto goes with --fit")
     origin, target = source.resolve(), destination.resolve()
     if origin == target or origin in target.parents or target in origin.parents:
         raise InputError(f"{destination}: the pairs in the frame need a folder of their own, outside {source}")
     pairs = find_pairs(source)
     how = Preparation(scale, frame, fit, keep_habit, keep_paper, min_confidence)
-    prepared = prepare(pairs, destination, FaceFinder(load_cascade(resolve_device(device))), how)
+    if onto:
+        say(f"before each database the photos are drawn by {onto}, and the drawings registered")
+    draw = partial(Sketcher.load(onto, device).sketch, align=False) if onto else None
+    prepared = prepare(pairs, destination, FaceFinder(load_cascade(resolve_device(device))), how, draw)
     console = Console(stderr=True)
     progress = track(prepared, "", len(pairs), console=console, disable=not console.is_terminal)
     problems = [result.problem for result in progress if result.problem]

@@ -69,15 +69,22 @@ def field_between(photo: Points, drawing: Points, outlines: tuple[Points, Points
 
 
 def bend(drawing: Image.Image, field: Field, paper: int = WHITE) -> Image.Image:
-    """Resample a drawing (mode L, any multiple of the frame) through a field; what comes from beyond is paper, of this
-    grey level."""
+    """Resample a drawing (mode L, any multiple of the frame) through a field; what comes from more than a frame pixel
+    beyond its border is paper, of this grey level: the spline holds the border no better."""
     scale = drawing.width / FRAME_WIDTH
     rows, columns = (np.arange(side) + 0.5 for side in (drawing.height, drawing.width))
     places = np.meshgrid(rows / scale / GRID, columns / scale / GRID, indexing="ij")
     x, y = (ndimage.map_coordinates(field[..., axis], places, order=1, mode="nearest") * scale - 0.5 for axis in (0, 1))
+    x, y = (_back_inside(places, side, scale) for places, side in ((x, drawing.width), (y, drawing.height)))
     grey = np.asarray(drawing, dtype=np.float32)
     bent = ndimage.map_coordinates(twice(grey), [2 * y, 2 * x], order=3, cval=paper, mode="constant")
     return Image.fromarray(bent.clip(0, 255).round().astype(np.uint8))
+
+
+def _back_inside(places: Field, side: int, reach: float) -> Field:
+    """Places along a side of so many pixels, those that are no further than `reach` outside of it on its border."""
+    inside = places.clip(0, side - 1)
+    return np.where(np.abs(places - inside) <= reach, inside, places)
 
 
 def outline_points(photo: Image.Image, drawing: Image.Image, face: Point) -> tuple[Points, Points]:

@@ -7,8 +7,8 @@ is not drawn, and may be bent onto the photo.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -17,11 +17,12 @@ import numpy as np
 from PIL import Image
 
 from most_sketch.errors import FaceError, InputError
-from most_sketch.pairs.bend import bend, field_between, outline_points
+from most_sketch.pairs.bend import Field, bend, field_between, outline_points
 from most_sketch.pairs.landmarks import FRAMES, Points, eyes_of, read_points
 from most_sketch.pairs.mattes import one_person
 from most_sketch.pairs.pairs import Pair, read_pictures
 from most_sketch.pairs.paper import clear_paper, erase_edges, outline_of, person_in, whiten
+from most_sketch.pairs.register import after, flow_between, without_mean
 from most_sketch.photo.faces import MIN_CONFIDENCE, FaceFinder
 from most_sketch.photo.frame import (
     WHITE,
@@ -39,6 +40,9 @@ from most_sketch.photo.images import encode_image, read_image, write_bytes
 SUFFIX = ".png"
 FACE = (100.0, 140.0)
 """The middle of a face in the frame."""
+
+Draw = Callable[[Image.Image], Image.Image]
+"""What a network draws of a photo in the frame."""
 
 
 @dataclass(frozen=True)
@@ -87,26 +91,33 @@ class Placed:
 
 
 def prepare(
-    pairs: Iterable[Pair], destination: Path, finder: FaceFinder, how: Preparation | None = None
+    pairs: Iterable[Pair],
+    destination: Path,
+    finder: FaceFinder,
+    how: Preparation | None = None,
+    draw: Draw | None = None,
 ) -> Iterator[Prepared]:
     """Write each pair to `destination`: DATABASE/photos/NAME.png, DATABASE/sketches/NAME.png, and masks likewise.
 
     The largest face is brought into the frame. Beyond the picture's edge the photo goes on and the sketch is white
-    paper, as white as all its paper is made. Pairs that are there already are not done again. Yields what became of
-    each pair; raises `InputError` if the destination cannot be written.
+    paper, as white as all its paper is made. Drawings that are bent are registered to what `draw` makes of their photos
+    too, if it is given. Pairs that are there already are not done again. Yields what became of each pair; raises
+    `InputError` if the destination cannot be written.
     """
     how = how or Preparation()
-    for database, group in groupby(pairs, key=lambda pair: pair.database):
+    for _, group in groupby(pairs, key=lambda pair: pair.database):
         members = list(group)
         habit = habit_of(members, finder, how) if how.fit and how.keep_habit else np.zeros(2)
+        flows: dict[str, Field] = {}
+        if draw is not None and not all(_goes_to(destination, pair, "sketches").exists() for pair in members):
+            flows = flows_of(members, finder, how, habit, draw)
         for pair in members:
             photo_path, sketch_path, mask_path = (
-                destination / database / folder / f"{pair.photo.stem}{SUFFIX}"
-                for folder in ("photos", "sketches", "masks")
+                _goes_to(destination, pair, folder) for folder in ("photos", "sketches", "masks")
             )
             if not sketch_path.exists():
                 try:
-                    photo, sketch, mask = in_the_frame(pair, finder, how, habit)
+                    photo, sketch, mask = in_the_frame(pair, finder, how, habit, flows.get(pair.name))
                 except InputError as error:
                     yield Prepared(pair, str(error))
                     continue
@@ -119,9 +130,9 @@ def prepare(
 
 
 def in_the_frame(
-    pair: Pair, finder: FaceFinder, how: Preparation, habit: Points
+    pair: Pair, finder: FaceFinder, how: Preparation, habit: Points, flow: Field | None = None
 ) -> tuple[Image.Image, Image.Image, Image.Image | None]:
-    """Photo (RGB), sketch (L) and mask (L) of a pair in the frame; `habit` as `habit_of` returns it.
+    """Photo (RGB), sketch (L) and mask (L) of a pair in the frame; `habit` and `flow` as `habit_of`, `flows_of` return.
 
     Raises `FaceError` or `InputError` that names the pair.
     """
@@ -151,7 +162,8 @@ def in_the_frame(
         outlines = outline_points(
             to_frame(mask, placed.photo), to_frame(drawn, placed.sketch, extend_with_nothing), FACE
         )
-    return framed, bend(drawing, field_between(ours, theirs, outlines), how.paper), framed_mask
+    field = field_between(ours, theirs, outlines)
+    return framed, bend(drawing, field if flow is None else after(flow, field), how.paper), framed_mask
 
 
 def place(pair: Pair, photo: Image.Image, sketch: Image.Image, finder: FaceFinder, how: Preparation) -> Placed:
@@ -192,6 +204,26 @@ def habit_of(pairs: Sequence[Pair], finder: FaceFinder, how: Preparation) -> Poi
         return np.zeros(2)
     mean: Points = np.mean(displacements, axis=0)
     return mean
+
+
+def flows_of(
+    pairs: Sequence[Pair], finder: FaceFinder, how: Preparation, habit: Points, draw: Draw
+) -> dict[str, Field]:
+    """How the bent drawings of a database's pairs, by name, lie beside what `draw` makes of their photos, less what all
+    have in common; pairs that cannot be used are left out."""
+    flows = {}
+    for pair in pairs:
+        try:
+            photo, drawing, _ = in_the_frame(pair, finder, replace(how, scale=1.0), habit)
+        except InputError:
+            continue
+        flows[pair.name] = flow_between(draw(photo), drawing)
+    return dict(zip(flows, without_mean(list(flows.values())), strict=True)) if flows else {}
+
+
+def _goes_to(destination: Path, pair: Pair, folder: str) -> Path:
+    """Where this one of a pair's pictures is written."""
+    return destination / pair.database / folder / f"{pair.photo.stem}{SUFFIX}"
 
 
 def _face_in(placement: Placement) -> tuple[float, float]:

@@ -77,6 +77,15 @@ def test_the_border_of_the_frame_stays(face_points: Points) -> None:
     assert (bent[:, 8:] > 195).all()
 
 
+def test_no_paper_comes_in_at_the_borders(face_points: Points) -> None:
+    """The spline, which follows no point at any price, is some tenths of a pixel beyond them."""
+    dark = Image.new("L", FRAME_SIZE, 60)
+    field = field_between(face_points, wavy(face_points))
+    assert field.min() < -0.02
+    assert bend(dark, field).getextrema() == (60, 60)
+    assert bend(dark, field - np.array([3.0, 0.0])).getpixel((0, 125)) == 255
+
+
 def test_single_wrong_points_are_not_followed(face_points: Points) -> None:
     wrong = face_points.copy()
     wrong[100] += (12, -9)
