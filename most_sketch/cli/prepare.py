@@ -42,7 +42,7 @@ def prepare_command(
         bool,
         typer.Option(
             "--keep-habit",
-            help="With --fit: leave what all drawings of a database have in common.",
+            help="With --fit: leave what photos tell of where their drawings lie; for benchmarks.",
             rich_help_panel=PAIRS,
         ),
     ] = False,

@@ -18,11 +18,12 @@ from PIL import Image
 
 from most_sketch.errors import FaceError, InputError
 from most_sketch.pairs.bend import Field, bend, field_between, outline_points
+from most_sketch.pairs.habit import Habit, learn_habit
 from most_sketch.pairs.landmarks import FRAMES, Points, eyes_of, read_points
 from most_sketch.pairs.mattes import one_person
-from most_sketch.pairs.pairs import Pair, read_pictures
+from most_sketch.pairs.pairs import Pair, hold_out, read_pictures
 from most_sketch.pairs.paper import clear_paper, erase_edges, outline_of, person_in, whiten
-from most_sketch.pairs.register import after, flow_between, without_mean
+from most_sketch.pairs.register import after, flow_between, limited
 from most_sketch.photo.faces import MIN_CONFIDENCE, FaceFinder
 from most_sketch.photo.frame import (
     WHITE,
@@ -56,8 +57,8 @@ class Preparation:
     fit: bool = False
     """Bend drawings that do not match their photos onto them."""
     keep_habit: bool = False
-    """Leave the mean displacement of a database's drawings in them: where unbent drawings are the truth that is scored
-    against, what can be told beforehand is to be learnt."""
+    """Leave the displacement of a database's drawings in them as far as photos tell it (`habit`): where unbent drawings
+    are the truth that is scored against, it is to be learnt."""
     keep_paper: bool = False
     """Leave the drawings' paper as it is, grain, captions and all: benchmarks are scored against that."""
     min_confidence: float = MIN_CONFIDENCE
@@ -90,6 +91,16 @@ class Placed:
         return self.photo is self.sketch
 
 
+@dataclass(frozen=True)
+class Framed:
+    """A pair in the frame: photo (RGB), sketch and mask (L), and the photo's points there."""
+
+    photo: Image.Image
+    sketch: Image.Image
+    mask: Image.Image | None
+    points: Points
+
+
 def prepare(
     pairs: Iterable[Pair],
     destination: Path,
@@ -107,7 +118,7 @@ def prepare(
     how = how or Preparation()
     for _, group in groupby(pairs, key=lambda pair: pair.database):
         members = list(group)
-        habit = habit_of(members, finder, how) if how.fit and how.keep_habit else np.zeros(2)
+        habit = habit_of(members, finder, how) if how.fit and how.keep_habit else None
         flows: dict[str, Field] = {}
         if draw is not None and not all(_goes_to(destination, pair, "sketches").exists() for pair in members):
             flows = flows_of(members, finder, how, habit, draw)
@@ -117,22 +128,22 @@ def prepare(
             )
             if not sketch_path.exists():
                 try:
-                    photo, sketch, mask = in_the_frame(pair, finder, how, habit, flows.get(pair.name))
+                    framed = in_the_frame(pair, finder, how, habit, flows.get(pair.name))
                 except InputError as error:
                     yield Prepared(pair, str(error))
                     continue
                 # The sketch last: it is there only if the others are.
-                if mask is not None:
-                    write_bytes(mask_path, encode_image(mask, SUFFIX))
-                write_bytes(photo_path, encode_image(photo, SUFFIX))
-                write_bytes(sketch_path, encode_image(sketch, SUFFIX))
+                if framed.mask is not None:
+                    write_bytes(mask_path, encode_image(framed.mask, SUFFIX))
+                write_bytes(photo_path, encode_image(framed.photo, SUFFIX))
+                write_bytes(sketch_path, encode_image(framed.sketch, SUFFIX))
             yield Prepared(pair)
 
 
 def in_the_frame(
-    pair: Pair, finder: FaceFinder, how: Preparation, habit: Points, flow: Field | None = None
-) -> tuple[Image.Image, Image.Image, Image.Image | None]:
-    """Photo (RGB), sketch (L) and mask (L) of a pair in the frame; `habit` and `flow` as `habit_of`, `flows_of` return.
+    pair: Pair, finder: FaceFinder, how: Preparation, habit: Habit | None = None, flow: Field | None = None
+) -> Framed:
+    """A pair in the frame; `habit` is of its database, `flow` its own, as `flows_of` finds them.
 
     Raises `FaceError` or `InputError` that names the pair.
     """
@@ -147,23 +158,26 @@ def in_the_frame(
         framed_mask = to_frame(alone, placed.photo, extend_with_nothing, how.scale)
     if placed.together:
         sketch = sketch if how.keep_paper else whiten(sketch)
-        return framed, to_frame(sketch, placed.sketch, extend_paper, how.scale), framed_mask
+        drawing = to_frame(sketch, placed.sketch, extend_paper, how.scale)
+        return Framed(framed, drawing, framed_mask, placed.photo_points)
     pixel = 1 / scale_of(placed.sketch)
     white = erase_edges(whiten(sketch))
     person = person_in(white, _face_in(placed.sketch), pixel)
     sketch = sketch if how.keep_paper else clear_paper(white, person, pixel)
     drawing = to_frame(sketch, placed.sketch, extend_paper, how.scale)
     if not how.fit:
-        return framed, drawing, framed_mask
-    ours, theirs = placed.photo_points + habit, placed.sketch_points
+        return Framed(framed, drawing, framed_mask, placed.photo_points)
+    ours = placed.photo_points + (0 if habit is None else habit.of(placed.photo_points))
     outlines = None
     if mask is not None:
         drawn = Image.fromarray(outline_of(person, pixel).astype(np.uint8) * 255)
         outlines = outline_points(
             to_frame(mask, placed.photo), to_frame(drawn, placed.sketch, extend_with_nothing), FACE
         )
-    field = field_between(ours, theirs, outlines)
-    return framed, bend(drawing, field if flow is None else after(flow, field), how.paper), framed_mask
+    field = field_between(ours, placed.sketch_points, outlines)
+    if flow is not None:
+        field = after(limited(flow), field)
+    return Framed(framed, bend(drawing, field, how.paper), framed_mask, placed.photo_points)
 
 
 def place(pair: Pair, photo: Image.Image, sketch: Image.Image, finder: FaceFinder, how: Preparation) -> Placed:
@@ -189,36 +203,47 @@ def place(pair: Pair, photo: Image.Image, sketch: Image.Image, finder: FaceFinde
     return Placed(first, second, apply(first, points), apply(second, drawn))
 
 
-def habit_of(pairs: Sequence[Pair], finder: FaceFinder, how: Preparation) -> Points:
-    """By how much the drawings of a database are displaced from their photos on average, per point (n, 2), or
-    none (2,) where they all match; pairs that cannot be used are left out."""
-    displacements: list[Points] = []
-    for pair in pairs:
+def habit_of(pairs: Sequence[Pair], finder: FaceFinder, how: Preparation) -> Habit | None:
+    """How the drawings of a database are displaced from their photos, as those tell that are not held out.
+
+    None where all match, or have points that do not; pairs that cannot be used are left out.
+    """
+    displaced = []
+    for pair in hold_out(pairs)[0] or pairs:
         try:
             placed = place(pair, *read_pictures(pair), finder, how)
         except InputError:
             continue
         if not placed.together:
-            displacements.append(placed.sketch_points - placed.photo_points)
-    if len({len(each) for each in displacements}) != 1:
-        return np.zeros(2)
-    mean: Points = np.mean(displacements, axis=0)
-    return mean
+            displaced.append(placed)
+    if len({len(placed.photo_points) for placed in displaced}) != 1:
+        return None
+    points = [placed.photo_points for placed in displaced]
+    return learn_habit(points, [placed.sketch_points - placed.photo_points for placed in displaced])
 
 
 def flows_of(
-    pairs: Sequence[Pair], finder: FaceFinder, how: Preparation, habit: Points, draw: Draw
+    pairs: Sequence[Pair], finder: FaceFinder, how: Preparation, habit: Habit | None, draw: Draw
 ) -> dict[str, Field]:
-    """How the bent drawings of a database's pairs, by name, lie beside what `draw` makes of their photos, less what all
-    have in common; pairs that cannot be used are left out."""
-    flows = {}
+    """How the bent drawings of a database's pairs, by name, lie beside what `draw` makes of their photos.
+
+    Less what photos tell of it, which is to be learnt: registered away, a network's habit of drawing a little too low,
+    say, would never be mended. Pairs that cannot be used are left out.
+    """
+    flows: dict[str, Field] = {}
+    points: dict[str, Points] = {}
     for pair in pairs:
         try:
-            photo, drawing, _ = in_the_frame(pair, finder, replace(how, scale=1.0), habit)
+            framed = in_the_frame(pair, finder, replace(how, scale=1.0), habit)
         except InputError:
             continue
-        flows[pair.name] = flow_between(draw(photo), drawing)
-    return dict(zip(flows, without_mean(list(flows.values())), strict=True)) if flows else {}
+        flows[pair.name] = flow_between(draw(framed.photo), framed.sketch)
+        points[pair.name] = framed.points
+    telling = [pair.name for pair in hold_out(pairs)[0] if pair.name in flows] or list(flows)
+    if not telling:
+        return {}
+    common = learn_habit([points[name] for name in telling], [flows[name] for name in telling])
+    return {name: flow - common.of(points[name]) for name, flow in flows.items()}
 
 
 def _goes_to(destination: Path, pair: Pair, folder: str) -> Path:

@@ -24,8 +24,6 @@ ATTACHMENT, TIGHTNESS, WARPS = 5.0, 0.3, 8
 """Of the flow: with an attachment of 15 it went half as far again, on held-out pairs of CUFS to strokes by chance."""
 SMOOTHING = 4.0
 """Sigma in frame pixels: the flow may have edges, which would tear strokes."""
-MEAN_SMOOTHING = 8.0
-"""Likewise, of the mean flow of a database."""
 LARGEST = 6.0
 """Frame pixels; what is further away is another thing."""
 BORDER = 12.0
@@ -58,17 +56,11 @@ def smooth_on_grid(flow: Field) -> Field:
     return np.stack([ndimage.map_coordinates(each, places, order=1, mode="nearest") for each in smooth], axis=-1)
 
 
-def without_mean(flows: list[Field]) -> list[Field]:
-    """The flows of a database's pairs without what they have in common, none longer than `LARGEST`.
-
-    What all have in common can be foretold, and is to be learnt: registered away, a network's habit of drawing a little
-    too low, say, would never be mended.
-    """
-    sigma = MEAN_SMOOTHING / GRID
-    mean = np.stack([ndimage.gaussian_filter(each, sigma) for each in np.moveaxis(np.mean(flows, 0), -1, 0)], axis=-1)
-    own = [flow - mean for flow in flows]
-    held = held_at_borders(mean.shape[:2])
-    return [flow * held * (LARGEST / np.linalg.norm(flow, axis=-1, keepdims=True).clip(LARGEST)) for flow in own]
+def limited(flow: Field) -> Field:
+    """A flow on the grid, nowhere longer than `LARGEST` and none across the frame's borders."""
+    length = np.linalg.norm(flow, axis=-1, keepdims=True)
+    shorter: Field = flow * (LARGEST / length.clip(LARGEST))
+    return shorter * held_at_borders(flow.shape[:2])
 
 
 def held_at_borders(shape: tuple[int, int]) -> Field:

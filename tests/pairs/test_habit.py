@@ -1,0 +1,67 @@
+"""What photos tell of where their drawings lie is learnt, and nothing that is chance."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from most_sketch.pairs.habit import learn_habit
+from most_sketch.pairs.landmarks import Points
+
+MEAN_FACE = np.random.default_rng(1).uniform((60, 90), (140, 210), (68, 2))
+DRAWN = MEAN_FACE + np.array([0, 2])
+"""As all faces are drawn: as long and as broad as the mean, two pixels lower."""
+
+
+def faces(count: int, seed: int = 0) -> list[Points]:
+    """Faces that are longer and broader than their mean, or shorter and narrower, each point a little elsewhere."""
+    chance = np.random.default_rng(seed)
+    middle = MEAN_FACE.mean(axis=0)
+    sizes = chance.normal(1, (0.03, 0.08), (count, 2))
+    return [middle + size * (MEAN_FACE - middle) + chance.normal(0, 0.3, MEAN_FACE.shape) for size in sizes]
+
+
+def distance(one: Points, other: Points) -> float:
+    """Root mean square of the distances of points."""
+    return float(np.sqrt(np.square(one - other).sum(axis=-1).mean()))
+
+
+def test_drawings_that_are_all_of_the_mean_face_are_foretold() -> None:
+    photos = faces(60)
+    habit = learn_habit(photos, [DRAWN - photo for photo in photos])
+    for photo in faces(10, seed=7):
+        assert distance(photo + habit.of(photo), DRAWN) < 0.6
+    assert np.mean([distance(photo + habit.mean, DRAWN) for photo in faces(10, seed=7)]) > 1.5
+
+
+def test_drawings_that_lie_anywhere_have_a_mean_and_no_more() -> None:
+    chance = np.random.default_rng(3)
+    photos = faces(60)
+    displacements = [np.tile(chance.normal((1, 2), 3), (68, 1)) for _ in photos]
+    habit = learn_habit(photos, displacements)
+    assert len(habit.components) == 0
+    assert np.allclose(habit.of(photos[0]), np.mean(displacements, axis=0))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_few_pairs_tell_their_mean(count: int) -> None:
+    photos = faces(count)
+    displacements = [np.full((68, 2), float(number)) for number in range(count)]
+    habit = learn_habit(photos, displacements)
+    assert np.allclose(habit.of(photos[0]), (count - 1) / 2)
+
+
+def test_photos_with_other_points_tell_the_mean() -> None:
+    photos = [*faces(20), MEAN_FACE[:5]]
+    fields = [np.full((4, 3, 2), float(number)) for number in range(21)]
+    for photo in photos[-2:]:
+        assert np.allclose(learn_habit(photos, fields).of(photo), 10)
+
+
+def test_displacements_may_be_fields() -> None:
+    photos = faces(60)
+    lengths = [np.ptp(photo[:, 1]) for photo in photos]
+    habit = learn_habit(photos, [np.full((4, 3, 2), length) for length in lengths])
+    told = habit.of(photos[5])
+    assert told.shape == (4, 3, 2)
+    assert np.abs(told - lengths[5]).max() < 0.25 * np.std(lengths)
