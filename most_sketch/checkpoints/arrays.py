@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, deserialize
 
-from most_sketch.checkpoints.header import SKETCH_ENCODER, open_weights
+from most_sketch.checkpoints.header import NOT_DRAWN_WITH, open_weights
 from most_sketch.errors import WeightsError
 
 Array = NDArray[np.float32]
@@ -35,7 +35,7 @@ def read_arrays(path: Path) -> dict[str, Array]:
     arrays = {
         name: TO_FLOAT32[tensor["dtype"]](tensor["data"]).reshape(tensor["shape"])
         for name, tensor in tensors
-        if not name.startswith(SKETCH_ENCODER)
+        if not name.startswith(NOT_DRAWN_WITH)
     }
     broken = [name for name, array in arrays.items() if not np.isfinite(array).all()]
     if broken:

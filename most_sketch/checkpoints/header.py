@@ -37,7 +37,9 @@ TRAINED = "trained"
 """And what it was trained on, `Trained`."""
 
 SKETCH_ENCODER = "sketch_encoder."
-"""What the names of the sketch encoder's tensors begin with, in a file that has it; nothing is drawn with them."""
+DISCRIMINATOR = "discriminator."
+"""What the names of the tensors of networks begin with that only training has, in a file that has them."""
+NOT_DRAWN_WITH = (SKETCH_ENCODER, DISCRIMINATOR)
 
 MAX_FILE = 1 << 31
 """Bytes of the largest file that is read or downloaded; the paper's network in float32 has 60 million."""

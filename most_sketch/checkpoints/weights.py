@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from safetensors import SafetensorError
@@ -12,13 +13,22 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from most_sketch.checkpoints.find import DEFAULT_WEIGHTS, find_weights
-from most_sketch.checkpoints.header import CONFIG_KEY, HOLD_OUT, SKETCH_ENCODER, TRAINED, open_weights
+from most_sketch.checkpoints.header import (
+    CONFIG_KEY,
+    DISCRIMINATOR,
+    HOLD_OUT,
+    SKETCH_ENCODER,
+    TRAINED,
+    Header,
+    open_weights,
+)
 from most_sketch.checkpoints.hub import Hub
 from most_sketch.checkpoints.trained import Trained
 from most_sketch.config import to_dict
 from most_sketch.errors import WeightsError
 from most_sketch.network.build import AnyGenerator, build_generator
 from most_sketch.network.config import ModelConfig
+from most_sketch.network.discriminator import PatchDiscriminator
 from most_sketch.network.encoder import Encoder
 from most_sketch.photo.images import write_bytes
 
@@ -26,22 +36,34 @@ TRAINING_ONLY = ("memory.started", "memory.idle")
 """Buffers that matter while the memory is being updated; a released file leaves them out."""
 
 
+FIRST_OF_DISCRIMINATOR = f"{DISCRIMINATOR}stages.0.0.weight"
+"""Of its channels nothing is in the config, which is the generator's."""
+MOST_CHANNELS = 1 << 14
+
+
+class Networks(NamedTuple):
+    """What a weights file holds; only the generator is drawn with."""
+
+    generator: AnyGenerator
+    sketch_encoder: Encoder | None = None
+    discriminator: PatchDiscriminator | None = None
+
+
 def save_weights(
     path: Path,
-    generator: AnyGenerator,
+    networks: Networks | AnyGenerator,
     dtype: torch.dtype = torch.float32,
     hold_out: int | None = None,
-    sketch_encoder: Encoder | None = None,
     trained: Trained | None = None,
 ) -> None:
     """Write a generator, its config in the metadata, atomically. The memory stays float32 whatever the dtype.
 
     `hold_out` is that of its training, where it was trained, and `trained` the photos that it was trained on. With the
-    `sketch_encoder`, which drawing does not need, the weights can be trained on with, and their memory can be written.
+    sketch encoder, which drawing does not need, the weights can be trained on with, and their memory can be written;
+    with the discriminator nothing is unlearnt until a new one has learnt to judge.
     """
-    state = generator.state_dict()
-    if sketch_encoder is not None:
-        state |= {f"{SKETCH_ENCODER}{name}": tensor for name, tensor in sketch_encoder.state_dict().items()}
+    generator, sketch_encoder, discriminator = networks if isinstance(networks, Networks) else Networks(networks)
+    state = generator.state_dict() | _prefixed(SKETCH_ENCODER, sketch_encoder) | _prefixed(DISCRIMINATOR, discriminator)
     tensors = {
         name: tensor.contiguous() if name.startswith("memory.") else tensor.to(dtype).contiguous()
         for name, tensor in state.items()
@@ -59,13 +81,11 @@ def save_weights(
 
 def load_weights(name_or_path: str | Path = DEFAULT_WEIGHTS, *, offline: bool = False) -> AnyGenerator:
     """The generator that a weights file describes, float32 on the CPU, ready to draw. Raises like `load_networks`."""
-    return load_networks(name_or_path, offline=offline)[0]
+    return load_networks(name_or_path, offline=offline).generator
 
 
-def load_networks(
-    name_or_path: str | Path = DEFAULT_WEIGHTS, *, offline: bool = False
-) -> tuple[AnyGenerator, Encoder | None]:
-    """The generator that a weights file describes, and its sketch encoder where the file has it; as `load_weights`.
+def load_networks(name_or_path: str | Path = DEFAULT_WEIGHTS, *, offline: bool = False) -> Networks:
+    """The networks that a weights file holds, all as `load_weights` gives the generator.
 
     `name_or_path` is what `find_weights` understands; `offline` takes only what is on this machine. Raises
     `WeightsError` for a name that is unknown and a file that is no such weights or whose tensors do not fit
@@ -74,14 +94,15 @@ def load_networks(
     path = find_weights(name_or_path, Hub(offline=offline))
     with open_weights(path) as (file, header):
         config = header.config
-        writes = any(name.startswith(SKETCH_ENCODER) for name in header.shapes)
         # On the meta device a wrong or hostile config costs no memory before it has been compared.
         with torch.device("meta"):
             generator = build_generator(config)
+            writes = any(name.startswith(SKETCH_ENCODER) for name in header.shapes)
             sketch_encoder = Encoder(1, config) if writes else None
-        expected = generator.state_dict()
-        if sketch_encoder is not None:
-            expected |= {f"{SKETCH_ENCODER}{name}": tensor for name, tensor in sketch_encoder.state_dict().items()}
+            discriminator = _discriminator_in(header)
+        expected = (
+            generator.state_dict() | _prefixed(SKETCH_ENCODER, sketch_encoder) | _prefixed(DISCRIMINATOR, discriminator)
+        )
         wanted = {name: tuple(tensor.shape) for name, tensor in expected.items() if name not in TRAINING_ONLY}
         if header.shapes != wanted:
             names = header.shapes.keys() | wanted.keys()
@@ -91,35 +112,47 @@ def load_networks(
         state = read_tensors(path, file.read(header.size))
     if config.architecture == "most-net" and config.memory:
         state |= _training_state(config)
-    if sketch_encoder is not None:
-        theirs = [name for name in state if name.startswith(SKETCH_ENCODER)]
-        own = {name.removeprefix(SKETCH_ENCODER): state.pop(name) for name in theirs}
-        sketch_encoder.load_state_dict(own, assign=True)
-        sketch_encoder.eval().requires_grad_(False)
+    for prefix, network in ((SKETCH_ENCODER, sketch_encoder), (DISCRIMINATOR, discriminator)):
+        if network is not None:
+            theirs = [name for name in state if name.startswith(prefix)]
+            own = {name.removeprefix(prefix): state.pop(name) for name in theirs}
+            network.load_state_dict(own, assign=True)
+            network.eval().requires_grad_(False)
     generator.load_state_dict(state, assign=True)
-    return generator.eval().requires_grad_(False), sketch_encoder
+    return Networks(generator.eval().requires_grad_(False), sketch_encoder, discriminator)
 
 
-def average_weights(
-    names_or_paths: Sequence[str | Path], *, offline: bool = False
-) -> tuple[AnyGenerator, Encoder | None]:
+def _prefixed(prefix: str, network: nn.Module | None) -> dict[str, Tensor]:
+    """A network's tensors by their names in a weights file."""
+    return {} if network is None else {f"{prefix}{name}": tensor for name, tensor in network.state_dict().items()}
+
+
+def _discriminator_in(header: Header) -> PatchDiscriminator | None:
+    """One of as many channels as the file's, if it has any; other shapes are found out when all are compared."""
+    first = header.shapes.get(FIRST_OF_DISCRIMINATOR)
+    if not first or not 1 <= first[0] <= MOST_CHANNELS:
+        return None
+    return PatchDiscriminator(len(header.config.styles), first[0])
+
+
+def average_weights(names_or_paths: Sequence[str | Path], *, offline: bool = False) -> Networks:
     """A generator with the mean weights of several of one config, given as `load_weights` takes them.
 
-    Likewise the sketch encoder, if all have one. Of one training at different times, or gone on with from one start:
-    others do not lie near enough to each other. Raises `WeightsError` for different configs. Reference: Izmailov et
-    al. 2018; Wortsman et al. 2022.
+    Likewise the sketch encoder, if all have one; the discriminator is that of the first. Of one training at different
+    times, or gone on with from one start: others do not lie near enough to each other. Raises `WeightsError` for
+    different configs. Reference: Izmailov et al. 2018; Wortsman et al. 2022.
     """
     networks = {name: load_networks(name, offline=offline) for name in dict.fromkeys(names_or_paths)}
-    first = networks[names_or_paths[0]][0]
-    for name, (generator, _) in networks.items():
-        if generator.config != first.config:
+    first = networks[names_or_paths[0]]
+    for name, network in networks.items():
+        if network.generator.config != first.generator.config:
             raise WeightsError(f"{name}: not the same network as {names_or_paths[0]}; only such can be averaged")
-    encoders = [encoder for encoder in (networks[name][1] for name in names_or_paths) if encoder is not None]
-    _set_to_mean([networks[name][0] for name in names_or_paths])
+    encoders = [encoder for name in names_or_paths if (encoder := networks[name].sketch_encoder) is not None]
+    _set_to_mean([networks[name].generator for name in names_or_paths])
     if len(encoders) < len(names_or_paths):
-        return first, None
+        return first._replace(sketch_encoder=None)
     _set_to_mean(encoders)
-    return first, encoders[0]
+    return first
 
 
 def _set_to_mean(networks: Sequence[nn.Module]) -> None:

@@ -91,7 +91,7 @@ def average_command(
     if len(names) < 2:
         raise WeightsError("one file has no mean; name two or more")
     keep_existing(output, overwrite)
-    generator, sketch_encoder = average_weights(names, offline=offline)
+    networks = average_weights(names, offline=offline)
     # What one of them has seen, the mean has seen.
     parts = {held_out(name, offline=offline) for name in set(names)}
     if len(parts) == 1:
@@ -99,7 +99,7 @@ def average_command(
     else:
         together = None if None in parts and 0 not in parts else 0
     trained = joined([trained_on(name, offline=offline) for name in dict.fromkeys(names)])
-    save_weights(output, generator, float16, together, sketch_encoder, trained)
+    save_weights(output, networks, float16, together, trained)
     typer.echo(output)
 
 

@@ -8,6 +8,7 @@ from itertools import chain
 from PIL import Image
 from torch.utils.data import DataLoader
 
+from most_sketch.checkpoints.weights import Networks
 from most_sketch.distribution import anywhere, rank, ranks, wait_for_all
 from most_sketch.errors import InputError
 from most_sketch.evaluation.metrics import Metric, fsim, l1, ssim
@@ -117,7 +118,8 @@ def train(
         saving = last or stopping or trainer.step % execution.save_every == 0
         validating = any(held_out) and (last or trainer.step % execution.validate_every == 0)
         if first and saving:
-            run.save(trainer.state(), trainer.averaged, config.hold_out, trainer.sketch_encoder, trained)
+            networks = Networks(trainer.averaged, trainer.sketch_encoder, trainer.discriminator)
+            run.save(trainer.state(), networks, config.hold_out, trained)
         if first and validating:
             validation, sheet = validate(trainer, held_out, FINAL_METRICS if last else QUICK_METRICS)
             run.log(trainer.step, validation)

@@ -17,12 +17,10 @@ from most_sketch.checkpoints.find import find_weights
 from most_sketch.checkpoints.header import read_header
 from most_sketch.checkpoints.hub import HUB_FILE, Hub
 from most_sketch.checkpoints.trained import Trained
-from most_sketch.checkpoints.weights import save_weights
+from most_sketch.checkpoints.weights import Networks, save_weights
 from most_sketch.config import from_dict, to_dict
 from most_sketch.errors import InputError, WeightsError
-from most_sketch.network.build import AnyGenerator
 from most_sketch.network.config import ModelConfig
-from most_sketch.network.encoder import Encoder
 from most_sketch.photo.images import encode_image, write_bytes
 from most_sketch.training.config import TrainConfig
 
@@ -137,21 +135,20 @@ class Run:
     def save(
         self,
         state: Mapping[str, Any],
-        generator: AnyGenerator,
+        networks: Networks,
         hold_out: int,
-        sketch_encoder: Encoder | None = None,
         trained: Trained | None = None,
     ) -> None:
         """Write the training state and the weights to draw with, which remember what was held out and what was not.
 
-        With the sketch encoder, where there is one, they can be trained on with. Raises `InputError` or `WeightsError`
-        where they cannot be written, as on a full disk; the state before is whole then.
+        They can be trained on with. Raises `InputError` or `WeightsError` where they cannot be written, as on a full
+        disk; the state before is whole then.
         """
         # In memory first: torch says of a full disk that its archive has an unexpected position.
         content = io.BytesIO()
         torch.save(dict(state), content)
         write_bytes(self.state_file, content.getbuffer())
-        save_weights(self.weights_file, generator, torch.float16, hold_out, sketch_encoder, trained)
+        save_weights(self.weights_file, networks, torch.float16, hold_out, trained)
 
     def load_state(self) -> dict[str, Any] | None:
         """The last saved training state, or None before the first. Raises `WeightsError` if damaged."""

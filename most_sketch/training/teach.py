@@ -118,7 +118,7 @@ def teach(
     how = how or Teaching()
     device = resolve_device(how.device)
     path = find_weights(weights, Hub(offline=offline))
-    loaded, sketch_encoder = load_networks(path)
+    loaded, sketch_encoder, _ = load_networks(path)
     _check(name, weights, loaded.config.styles)
     with_names(loaded.config, [name])
     if not loaded.config.memory:

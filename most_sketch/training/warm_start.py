@@ -74,10 +74,11 @@ def _networks(
     if run.exists:
         state = run.state()
         return state["artist"], state["discriminator"], run.record().model.styles
-    generator, sketch_encoder = load_networks(init, offline=offline)
+    generator, sketch_encoder, discriminator = load_networks(init, offline=offline)
     artist = {f"generator.{name}": tensor for name, tensor in generator.state_dict().items()}
     if sketch_encoder is not None:
         artist |= {f"{SKETCH_ENCODER}{name}": tensor for name, tensor in sketch_encoder.state_dict().items()}
     elif writes:
         raise InputError(f"--init {init}: these weights hold no sketch encoder; add --set fixed_memory=true")
-    return artist, {}, generator.config.styles
+    judge = {} if discriminator is None else discriminator.state_dict()
+    return artist, judge, generator.config.styles

@@ -12,7 +12,7 @@ from conftest import STYLES
 
 from most_sketch.checkpoints.arrays import TO_FLOAT32, read_arrays
 from most_sketch.checkpoints.header import ITEM_SIZES
-from most_sketch.checkpoints.weights import load_weights, save_weights
+from most_sketch.checkpoints.weights import Networks, load_weights, save_weights
 from most_sketch.errors import WeightsError
 from most_sketch.network.config import ModelConfig
 from most_sketch.network.encoder import Encoder
@@ -24,7 +24,7 @@ CONFIG = ModelConfig(STYLES, channels=8, stem_channels=8, slots=8, injection_cha
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
 def test_the_same_as_with_torch(tmp_path: Path, dtype: torch.dtype) -> None:
     path = tmp_path / "weights.safetensors"
-    save_weights(path, Generator(CONFIG), dtype, sketch_encoder=Encoder(1, CONFIG))
+    save_weights(path, Networks(Generator(CONFIG), Encoder(1, CONFIG)), dtype)
     arrays, state = read_arrays(path), load_weights(path).state_dict()
     assert arrays.keys() == state.keys() - {"memory.started", "memory.idle"}
     for name, array in arrays.items():

@@ -17,13 +17,15 @@ from hypothesis import strategies as st
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
+from most_sketch.checkpoints.arrays import read_arrays
 from most_sketch.checkpoints.find import BENCHMARK_WEIGHTS, find_weights, trained_on
 from most_sketch.checkpoints.header import CONFIG_KEY, MAX_FILE, MAX_HEADER, read_header
 from most_sketch.checkpoints.trained import MOST_PHOTOS, Trained
-from most_sketch.checkpoints.weights import average_weights, load_networks, load_weights, save_weights
+from most_sketch.checkpoints.weights import Networks, average_weights, load_networks, load_weights, save_weights
 from most_sketch.config import to_dict
 from most_sketch.errors import InputError, WeightsError
 from most_sketch.network.config import ModelConfig
+from most_sketch.network.discriminator import PatchDiscriminator
 from most_sketch.network.encoder import Encoder
 from most_sketch.network.generator import Generator
 from most_sketch.network.pix2pix import UNet256
@@ -145,29 +147,54 @@ def test_training_state_and_sketch_encoder_are_left_out(file: Path) -> None:
 def test_the_sketch_encoder_goes_along_where_it_is_given(tmp_path: Path) -> None:
     torch.manual_seed(0)
     generator, encoder = Generator(TINY).eval(), Encoder(1, TINY)
-    save_weights(tmp_path / "both.safetensors", generator, sketch_encoder=encoder)
-    again, their_encoder = load_networks(tmp_path / "both.safetensors")
+    save_weights(tmp_path / "both.safetensors", Networks(generator, encoder))
+    again, their_encoder, _ = load_networks(tmp_path / "both.safetensors")
     sketch, style = torch.rand(1, 1, 20, 16), torch.tensor([0])
     assert their_encoder is not None
     assert torch.equal(their_encoder(sketch)[0], encoder(sketch)[0])
     photo = sketch.expand(1, 3, 20, 16)
     assert torch.equal(again(photo, style), generator(photo, style))
     assert torch.equal(load_weights(tmp_path / "both.safetensors")(photo, style), generator(photo, style))
-    _, mean_encoder = average_weights([tmp_path / "both.safetensors"] * 2)
+    mean_encoder = average_weights([tmp_path / "both.safetensors"] * 2).sketch_encoder
     assert mean_encoder is not None
     torch.testing.assert_close(mean_encoder(sketch)[0], encoder(sketch)[0])
     save_weights(tmp_path / "alone.safetensors", generator)
-    assert load_networks(tmp_path / "alone.safetensors")[1] is None
-    assert average_weights([tmp_path / "both.safetensors", tmp_path / "alone.safetensors"])[1] is None
+    assert load_networks(tmp_path / "alone.safetensors").sketch_encoder is None
+    assert average_weights([tmp_path / "both.safetensors", tmp_path / "alone.safetensors"]).sketch_encoder is None
 
 
-def test_half_a_sketch_encoder_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "both.safetensors"
-    save_weights(path, Generator(TINY), sketch_encoder=Encoder(1, TINY))
+@pytest.mark.parametrize("channels", [4, 6])
+def test_the_discriminator_goes_along_whatever_its_width(tmp_path: Path, channels: int) -> None:
+    torch.manual_seed(0)
+    judges = [PatchDiscriminator(len(TINY.styles), width).eval() for width in (channels, 5)]
+    files = [tmp_path / "one.safetensors", tmp_path / "other.safetensors"]
+    for path, judge in zip(files, judges, strict=True):
+        save_weights(path, Networks(Generator(TINY), Encoder(1, TINY), judge))
+    photo, sketch, style = torch.rand(1, 3, 64, 64), torch.rand(1, 1, 64, 64), torch.tensor([0])
+    for networks in (load_networks(files[0]), average_weights(files)):
+        assert networks.discriminator is not None
+        assert torch.equal(networks.discriminator(photo, sketch, style)[-1], judges[0](photo, sketch, style)[-1])
+    assert read_arrays(files[0]).keys() == load_file(files[0]).keys() & Generator(TINY).state_dict().keys()
+
+
+@pytest.mark.parametrize("name", ["sketch_encoder.stem.weight", "discriminator.stages.0.0.weight"])
+def test_half_a_network_is_refused(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "all.safetensors"
+    save_weights(path, Networks(Generator(TINY), Encoder(1, TINY), PatchDiscriminator(len(TINY.styles), 4)))
     tensors = load_file(path)
-    del tensors["sketch_encoder.stem.weight"]
+    del tensors[name]
     save_file(tensors, path, {CONFIG_KEY: json.dumps(to_dict(TINY))})
-    with pytest.raises(WeightsError, match=r"do not fit the network.*sketch_encoder.stem.weight"):
+    with pytest.raises(WeightsError, match=rf"do not fit the network.*{name.split('.')[0]}"):
+        load_weights(path)
+
+
+@pytest.mark.parametrize("shape", [(1 << 15, 1, 1, 1), ()])
+def test_a_discriminator_that_cannot_be_is_refused(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    path = tmp_path / "odd.safetensors"
+    save_weights(path, Networks(Generator(TINY), None, PatchDiscriminator(len(TINY.styles), 4)))
+    odd = {"discriminator.stages.0.0.weight": torch.zeros(shape)}
+    save_file(load_file(path) | odd, path, {CONFIG_KEY: json.dumps(to_dict(TINY))})
+    with pytest.raises(WeightsError, match="do not fit the network"):
         load_weights(path)
 
 

@@ -17,7 +17,7 @@ from tiny_runs import TINY
 from most_sketch import InputError, Sketcher, teach
 from most_sketch.checkpoints.manifest import checksum
 from most_sketch.checkpoints.styles import read_style, save_style
-from most_sketch.checkpoints.weights import save_weights
+from most_sketch.checkpoints.weights import Networks, save_weights
 from most_sketch.drawing.options import Network
 from most_sketch.network.encoder import Encoder
 from most_sketch.network.generator import Generator, pad_to_stride
@@ -39,7 +39,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     config = replace(TINY, styles=("ink", "wash"))
     path = tmp_path_factory.mktemp("weights") / "writing.safetensors"
-    save_weights(path, Generator(config), sketch_encoder=Encoder(1, config))
+    save_weights(path, Networks(Generator(config), Encoder(1, config)))
     return path
 
 
@@ -212,7 +212,7 @@ def matting_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
         losses.matte(generator.matte(features), person).backward()
         optimiser.step()
     path = tmp_path_factory.mktemp("weights") / "matting.safetensors"
-    save_weights(path, generator, sketch_encoder=Encoder(1, config))
+    save_weights(path, Networks(generator, Encoder(1, config)))
     return path
 
 

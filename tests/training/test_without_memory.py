@@ -15,7 +15,7 @@ from tiny_runs import CPU, SHORT, TINY, go, noise
 
 from most_sketch.checkpoints.header import CONFIG_KEY, read_header
 from most_sketch.checkpoints.styles import Style, StyleInfo, with_styles
-from most_sketch.checkpoints.weights import load_networks, load_weights, save_weights
+from most_sketch.checkpoints.weights import Networks, load_networks, load_weights, save_weights
 from most_sketch.cli import main
 from most_sketch.config import to_dict
 from most_sketch.errors import InputError, WeightsError
@@ -71,8 +71,9 @@ def test_it_trains_resumes_exactly_and_its_file_draws(tmp_path: Path) -> None:
     assert go(halves, stop_after=2)[0] + go(halves)[0] == straight
     assert whole.weights_file.read_bytes() == halves.weights_file.read_bytes()
     assert read_header(whole.weights_file).config == WITHOUT
-    generator, sketch_encoder = load_networks(whole.weights_file)
+    generator, sketch_encoder, discriminator = load_networks(whole.weights_file)
     assert sketch_encoder is None
+    assert discriminator is not None
     constant = load_file(whole.weights_file)["memory.constant"]
     # Like a memory it is kept as it is, whatever the type of the rest.
     assert constant.dtype == torch.float32
@@ -95,7 +96,7 @@ def test_nothing_is_taught_to_it_nor_kept_fixed_in_it(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="these weights are without"):
         with_styles(Generator(WITHOUT), [style])
     # No run writes a sketch encoder beside it, but a file may.
-    save_weights(tmp_path / "odd.safetensors", Generator(WITHOUT), sketch_encoder=Encoder(1, WITHOUT))
+    save_weights(tmp_path / "odd.safetensors", Networks(Generator(WITHOUT), Encoder(1, WITHOUT)))
     with pytest.raises(InputError, match="holds no memory"):
         teach(write_pairs(tmp_path / "pairs", ["a"]), "mine", tmp_path / "odd.safetensors")
     for setting in ({"fixed_memory": True}, {"episodes": 0.5}):
