@@ -6,21 +6,21 @@ import json
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from conftest import STYLES
+from onnx import TensorProto, numpy_helper
 from taught_styles import style_file
 
 from most_sketch.checkpoints import onnx_export
 from most_sketch.checkpoints.header import CONFIG_KEY
 from most_sketch.checkpoints.manifest import checksum
 from most_sketch.checkpoints.onnx_export import export_weights
-from most_sketch.checkpoints.onnx_files import FILES, GENERATOR_FILE, INSTALL
+from most_sketch.checkpoints.onnx_files import FILES, GENERATOR_FILE
 from most_sketch.checkpoints.styles import read_style, with_styles
 from most_sketch.checkpoints.weights import load_weights
 from most_sketch.errors import InputError
-
-onnx = pytest.importorskip("onnx", reason=INSTALL)
 
 
 @pytest.fixture(scope="module")
@@ -60,13 +60,13 @@ def test_weights_in_half_precision_stay_so_and_lose_nothing(folder: Path, onnx_w
     tensors = {tensor.name: tensor for tensor in onnx.load(folder / GENERATOR_FILE).graph.initializer}
     own = load_weights(onnx_weights).state_dict()
     name = "photo_encoder.blocks.1.conv1.weight"
-    assert tensors[f"{name}.half"].data_type == onnx.TensorProto.FLOAT16
-    kept = onnx.numpy_helper.to_array(tensors[f"{name}.half"]).astype(np.float32)
+    assert tensors[f"{name}.half"].data_type == TensorProto.FLOAT16
+    kept = numpy_helper.to_array(tensors[f"{name}.half"]).astype(np.float32)
     assert torch.equal(torch.from_numpy(kept), own[name])
     # The memory is float32 in the weights too.
     for name in ("memory.keys", "memory.values"):
-        assert tensors[name].data_type == onnx.TensorProto.FLOAT
-        assert torch.equal(torch.from_numpy(onnx.numpy_helper.to_array(tensors[name]).copy()), own[name])
+        assert tensors[name].data_type == TensorProto.FLOAT
+        assert torch.equal(torch.from_numpy(numpy_helper.to_array(tensors[name]).copy()), own[name])
 
 
 def test_a_taught_style_is_drawn_alone_as_torch_draws_it(

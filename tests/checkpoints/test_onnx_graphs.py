@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from PIL import Image
 from safetensors.torch import load_file, save_file
@@ -17,7 +18,6 @@ from most_sketch.checkpoints.find import bundled_weights
 from most_sketch.checkpoints.header import CONFIG_KEY, read_header
 from most_sketch.checkpoints.onnx_files import (
     CASCADE_FILES,
-    INSTALL,
     cached_graph,
     find_graph,
     graph_name,
@@ -30,8 +30,6 @@ from most_sketch.drawing.sketcher import Sketcher
 from most_sketch.errors import InputError, WeightsError
 from most_sketch.network.config import ModelConfig
 from most_sketch.photo.mtcnn_weights import read_cascade_weights
-
-onnx = pytest.importorskip("onnx", reason=INSTALL)
 
 AGAIN = (
     "the graphs in the package are not of today's networks: run python -m most_sketch.checkpoints.onnx_graphs, "
