@@ -22,7 +22,7 @@ RIDGES = (1.0, 3.0, 10.0, 30.0, 100.0)
 FEWEST = 4
 """Pairs for each component."""
 WORTH = 0.1
-"""By which share of it what is told must be nearer than the mean, each pair told by the others; else it is chance."""
+"""By which share of it (rms) what is told must be nearer than the mean, each pair told by others; else it is chance."""
 
 Displacements = NDArray[np.floating[Any]]
 
@@ -61,7 +61,7 @@ def learn_habit(points: Sequence[Points], displacements: Sequence[Displacements]
     _, singular, components = np.linalg.svd(shapes - shape, full_matrices=False)
     best = Habit(mean.reshape(displacements[0].shape), shape, components[:0], targets[:0])
     # Told by the others, a pair's distance from their mean is larger than from that of all.
-    least = (1 - WORTH) * np.square(targets).sum() * (count / max(count - 1, 1)) ** 2
+    least = np.square(targets).sum() * ((1 - WORTH) * count / max(count - 1, 1)) ** 2
     for most in COUNTS:
         kept = min(most, int((singular > 1e-6 * singular.max(initial=0)).sum()), count // FEWEST)
         if kept < 1:
