@@ -23,22 +23,15 @@ import torch
 from most_sketch.drawing.sketcher import Sketcher
 from most_sketch.evaluation.metrics import Metrics, load_metrics
 from most_sketch.pairs.bend import bend, field_between
-from most_sketch.pairs.habit import learn_habit
 from most_sketch.pairs.landmarks import Points
 from most_sketch.pairs.pairs import Pair, find_pairs, hold_out, read_pair, read_pictures
-from most_sketch.pairs.prepare import Placed, Preparation, place
+from most_sketch.pairs.prepare import Placed, Preparation, habit_of, place
 from most_sketch.photo.faces import FaceFinder
 from most_sketch.photo.images import to_levels
 from most_sketch.photo.mtcnn_networks import load_cascade
 
 Row = dict[str, float]
 CASES = ("as drawn", "as the habit tells", "as the artist's")
-
-
-def displacement(placed: Placed) -> Points:
-    """By how much a drawing's points lie beside its photo's in the frame, (n, 2)."""
-    moved: Points = placed.sketch_points - placed.photo_points
-    return moved
 
 
 def rms(displacements: Sequence[Points]) -> float:
@@ -71,17 +64,20 @@ def main() -> None:
     truths = {pair.name: pair for pair in find_pairs(options.prepared or options.set)}
     rows: dict[str, list[list[Row]]] = {}
     for database in dict.fromkeys(pair.database for pair in pairs):
-        parts = hold_out([pair for pair in pairs if pair.database == database])
-        told_by, held_out = ([place(pair, *read_pictures(pair), finder, how) for pair in part] for part in parts)
-        habit = learn_habit([each.photo_points for each in told_by], [displacement(each) for each in told_by])
+        members = [pair for pair in pairs if pair.database == database]
+        habit = habit_of(members, finder, how)
+        if habit is None:
+            parser.error(f"{database}: drawings that match their photos, or have other points, have no habit")
+        hidden = hold_out(members)[1]
+        held_out = [place(pair, *read_pictures(pair), finder, how) for pair in hidden]
         told = [habit.of(each.photo_points) for each in held_out]
-        moved = [displacement(each) for each in held_out]
+        moved = [each.displacement for each in held_out]
         by_habit = [own - by for own, by in zip(moved, told, strict=True)]
         distances = {"photo": rms(moved), "mean": rms([own - habit.mean for own in moved]), "habit": rms(by_habit)}
         sys.stdout.write(f"{database}: " + ", ".join(f"{by} {far:.2f}" for by, far in distances.items()) + "\n")
         rows[database] = [
             scores(each, here, habit.mean, truths[pair.name], sketcher, metrics)
-            for each, here, pair in zip(held_out, told, parts[1], strict=True)
+            for each, here, pair in zip(held_out, told, hidden, strict=True)
         ]
     rows["all"] = [row for each in rows.values() for row in each]
     sys.stdout.write(f"\n{'':32}" + "".join(f"{metric:>15}" for metric in metrics.available) + "\n")

@@ -63,7 +63,7 @@ def save_weights(
     with the discriminator nothing is unlearnt until a new one has learnt to judge.
     """
     generator, sketch_encoder, discriminator = networks if isinstance(networks, Networks) else Networks(networks)
-    state = generator.state_dict() | _prefixed(SKETCH_ENCODER, sketch_encoder) | _prefixed(DISCRIMINATOR, discriminator)
+    state = generator.state_dict() | prefixed(SKETCH_ENCODER, sketch_encoder) | prefixed(DISCRIMINATOR, discriminator)
     tensors = {
         name: tensor.contiguous() if name.startswith("memory.") else tensor.to(dtype).contiguous()
         for name, tensor in state.items()
@@ -101,7 +101,7 @@ def load_networks(name_or_path: str | Path = DEFAULT_WEIGHTS, *, offline: bool =
             sketch_encoder = Encoder(1, config) if writes else None
             discriminator = _discriminator_in(header)
         expected = (
-            generator.state_dict() | _prefixed(SKETCH_ENCODER, sketch_encoder) | _prefixed(DISCRIMINATOR, discriminator)
+            generator.state_dict() | prefixed(SKETCH_ENCODER, sketch_encoder) | prefixed(DISCRIMINATOR, discriminator)
         )
         wanted = {name: tuple(tensor.shape) for name, tensor in expected.items() if name not in TRAINING_ONLY}
         if header.shapes != wanted:
@@ -122,7 +122,7 @@ def load_networks(name_or_path: str | Path = DEFAULT_WEIGHTS, *, offline: bool =
     return Networks(generator.eval().requires_grad_(False), sketch_encoder, discriminator)
 
 
-def _prefixed(prefix: str, network: nn.Module | None) -> dict[str, Tensor]:
+def prefixed(prefix: str, network: nn.Module | None) -> dict[str, Tensor]:
     """A network's tensors by their names in a weights file."""
     return {} if network is None else {f"{prefix}{name}": tensor for name, tensor in network.state_dict().items()}
 

@@ -90,6 +90,12 @@ class Placed:
         """Do photo and drawing match pixel by pixel?"""
         return self.photo is self.sketch
 
+    @property
+    def displacement(self) -> Points:
+        """By how much the drawing's points lie beside the photo's, (n, 2)."""
+        moved: Points = self.sketch_points - self.photo_points
+        return moved
+
 
 @dataclass(frozen=True)
 class Framed:
@@ -218,8 +224,7 @@ def habit_of(pairs: Sequence[Pair], finder: FaceFinder, how: Preparation) -> Hab
             displaced.append(placed)
     if len({len(placed.photo_points) for placed in displaced}) != 1:
         return None
-    points = [placed.photo_points for placed in displaced]
-    return learn_habit(points, [placed.sketch_points - placed.photo_points for placed in displaced])
+    return learn_habit([placed.photo_points for placed in displaced], [placed.displacement for placed in displaced])
 
 
 def flows_of(

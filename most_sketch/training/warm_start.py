@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from most_sketch.checkpoints.header import SKETCH_ENCODER
-from most_sketch.checkpoints.weights import load_networks
+from most_sketch.checkpoints.weights import load_networks, prefixed
 from most_sketch.errors import InputError, WeightsError
 from most_sketch.training.runs import Run
 from most_sketch.training.trainer import Trainer
@@ -75,10 +75,7 @@ def _networks(
         state = run.state()
         return state["artist"], state["discriminator"], run.record().model.styles
     generator, sketch_encoder, discriminator = load_networks(init, offline=offline)
-    artist = {f"generator.{name}": tensor for name, tensor in generator.state_dict().items()}
-    if sketch_encoder is not None:
-        artist |= {f"{SKETCH_ENCODER}{name}": tensor for name, tensor in sketch_encoder.state_dict().items()}
-    elif writes:
+    if sketch_encoder is None and writes:
         raise InputError(f"--init {init}: these weights hold no sketch encoder; add --set fixed_memory=true")
-    judge = {} if discriminator is None else discriminator.state_dict()
-    return artist, judge, generator.config.styles
+    artist = prefixed("generator.", generator) | prefixed(SKETCH_ENCODER, sketch_encoder)
+    return artist, prefixed("", discriminator), generator.config.styles
