@@ -7,14 +7,20 @@ drawings that are scored unbent.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
 
+from most_sketch.errors import InputError
 from most_sketch.pairs.landmarks import Points
+from most_sketch.photo.images import write_bytes
 
 COUNTS = (3, 6, 10, 15)
 """Principal components of the photos' points from which displacements are told."""
@@ -23,6 +29,11 @@ FEWEST = 4
 """Pairs for each component."""
 WORTH = 0.1
 """By which share of it (rms) what is told must be nearer than the mean, each pair told by others; else it is chance."""
+
+DISPLACED = "displaced.safetensors"
+"""What `prepare` writes beside the pairs of a database whose drawings it bent."""
+
+NAMES = "names"
 
 Displacements = NDArray[np.floating[Any]]
 
@@ -76,3 +87,46 @@ def learn_habit(points: Sequence[Points], displacements: Sequence[Displacements]
             if error < least:
                 least, best = error, Habit(best.mean, shape, scaled, weights)
     return best
+
+
+@dataclass(frozen=True)
+class Displaced:
+    """Where the drawings of a database lay beside their photos before they were bent, in frame pixels."""
+
+    names: list[str]
+    """Of the pairs, that of each photo without its suffix."""
+    photo_points: NDArray[np.floating[Any]]
+    displacements: NDArray[np.floating[Any]]
+    """Both (pairs, points, 2)."""
+
+    def habit(self, told_by: Collection[str]) -> Habit:
+        """What the pairs of these names tell; all, if it has none of them."""
+        kept = [place for place, name in enumerate(self.names) if name in told_by] or list(range(len(self.names)))
+        return learn_habit([*self.photo_points[kept]], [*self.displacements[kept]])
+
+    def write(self, folder: Path) -> None:
+        """Into the database's folder of pairs. Raises `InputError` if it cannot be written."""
+        tensors = {"photo_points": self.photo_points, "displacements": self.displacements}
+        data = save(
+            {name: array.astype(np.float32) for name, array in tensors.items()}, {NAMES: json.dumps(self.names)}
+        )
+        write_bytes(folder / DISPLACED, data)
+
+    @classmethod
+    def read(cls, folder: Path) -> Displaced | None:
+        """What was written into a database's folder; None where nothing was. Raises `InputError` for something else."""
+        path = folder / DISPLACED
+        if not path.exists():
+            return None
+        try:
+            with safe_open(path, "numpy") as file:
+                names = json.loads((file.metadata() or {})[NAMES])
+                arrays = [file.get_tensor(name).astype(float) for name in ("photo_points", "displacements")]
+        except (SafetensorError, OSError, KeyError, ValueError) as error:
+            raise InputError(f"{path}: not what prepare writes, or cut short ({error})") from error
+        if (
+            any(each.ndim != 3 or each.shape[::2] != (len(names), 2) for each in arrays)
+            or arrays[0].shape != arrays[1].shape
+        ):
+            raise InputError(f"{path}: names, points and displacements are not as many")
+        return cls(names, *arrays)

@@ -18,7 +18,7 @@ from PIL import Image
 
 from most_sketch.errors import FaceError, InputError
 from most_sketch.pairs.bend import Field, bend, field_between, outline_points
-from most_sketch.pairs.habit import Habit, learn_habit
+from most_sketch.pairs.habit import Displaced, Habit, learn_habit
 from most_sketch.pairs.landmarks import FRAMES, Points, eyes_of, read_points
 from most_sketch.pairs.mattes import one_person
 from most_sketch.pairs.pairs import Pair, hold_out, read_pictures
@@ -118,13 +118,17 @@ def prepare(
 
     The largest face is brought into the frame. Beyond the picture's edge the photo goes on and the sketch is white
     paper, as white as all its paper is made. Drawings that are bent are registered to what `draw` makes of their photos
-    too, if it is given. Pairs that are there already are not done again. Yields what became of each pair; raises
+    too, if it is given. Pairs that are there already are not done again. Where what photos tell is left in drawings,
+    DATABASE/displaced.safetensors says where they lay (`Displaced`). Yields what became of each pair; raises
     `InputError` if the destination cannot be written.
     """
     how = how or Preparation()
     for _, group in groupby(pairs, key=lambda pair: pair.database):
         members = list(group)
-        habit = habit_of(members, finder, how) if how.fit and how.keep_habit else None
+        displaced = displaced_in(members, finder, how) if how.fit and how.keep_habit else None
+        habit = None if displaced is None else habit_of(members, displaced)
+        if displaced is not None:
+            displaced.write(destination / members[0].database)
         flows: dict[str, Field] = {}
         if draw is not None and not all(_goes_to(destination, pair, "sketches").exists() for pair in members):
             flows = flows_of(members, finder, how, habit, draw)
@@ -209,22 +213,30 @@ def place(pair: Pair, photo: Image.Image, sketch: Image.Image, finder: FaceFinde
     return Placed(first, second, apply(first, points), apply(second, drawn))
 
 
-def habit_of(pairs: Sequence[Pair], finder: FaceFinder, how: Preparation) -> Habit | None:
-    """How the drawings of a database are displaced from their photos, as those tell that are not held out.
+def displaced_in(pairs: Sequence[Pair], finder: FaceFinder, how: Preparation) -> Displaced | None:
+    """Where the drawings of a database lie beside their photos.
 
     None where all match, or have points that do not; pairs that cannot be used are left out.
     """
-    displaced = []
-    for pair in hold_out(pairs)[0] or pairs:
+    displaced: dict[str, Placed] = {}
+    for pair in pairs:
         try:
             placed = place(pair, *read_pictures(pair), finder, how)
         except InputError:
             continue
         if not placed.together:
-            displaced.append(placed)
-    if len({len(placed.photo_points) for placed in displaced}) != 1:
+            displaced[pair.photo.stem] = placed
+    if len({len(placed.photo_points) for placed in displaced.values()}) != 1:
         return None
-    return learn_habit([placed.photo_points for placed in displaced], [placed.displacement for placed in displaced])
+    points, displacements = (
+        np.stack([getattr(placed, name) for placed in displaced.values()]) for name in ("photo_points", "displacement")
+    )
+    return Displaced(list(displaced), points, displacements)
+
+
+def habit_of(pairs: Sequence[Pair], displaced: Displaced) -> Habit:
+    """How the drawings of a database are displaced from their photos, as those tell that are not held out."""
+    return displaced.habit({pair.photo.stem for pair in hold_out(pairs)[0]})
 
 
 def flows_of(

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
-from most_sketch.pairs.habit import learn_habit
+from most_sketch.errors import InputError
+from most_sketch.pairs.habit import DISPLACED, Displaced, learn_habit
 from most_sketch.pairs.landmarks import Points
 
 MEAN_FACE = np.random.default_rng(1).uniform((60, 90), (140, 210), (68, 2))
@@ -65,3 +69,29 @@ def test_displacements_may_be_fields() -> None:
     told = habit.of(photos[5])
     assert told.shape == (4, 3, 2)
     assert np.abs(told - lengths[5]).max() < 0.25 * np.std(lengths)
+
+
+def test_where_drawings_lay_is_read_as_it_was_written(tmp_path: Path) -> None:
+    assert Displaced.read(tmp_path) is None
+    points = np.stack(faces(3))
+    displacements = np.stack([np.full((68, 2), float(number)) for number in range(3)])
+    Displaced(["a", "b", "c"], points, displacements).write(tmp_path)
+    again = Displaced.read(tmp_path)
+    assert again is not None
+    assert again.names == ["a", "b", "c"]
+    assert np.allclose(again.photo_points, points, atol=1e-4)
+    assert np.allclose(again.habit({"b", "c", "z"}).of(points[0]), 1.5)
+    assert np.allclose(again.habit({"z"}).of(points[0]), 1)
+
+
+@pytest.mark.parametrize("names", ["{}", '["a"]', "nothing"])
+def test_another_file_in_its_place_is_told(tmp_path: Path, names: str) -> None:
+    path = tmp_path / DISPLACED
+    path.write_bytes(b"x" * 20)
+    with pytest.raises(InputError, match=f"{DISPLACED}: not what prepare writes"):
+        Displaced.read(tmp_path)
+    save_file(
+        {name: np.zeros((2, 5, 2), np.float32) for name in ("photo_points", "displacements")}, path, {"names": names}
+    )
+    with pytest.raises(InputError, match=DISPLACED):
+        Displaced.read(tmp_path)

@@ -12,6 +12,7 @@ from conftest import Command
 from PIL import Image, ImageDraw, ImageOps
 from scipy import ndimage
 
+from most_sketch.pairs.habit import Displaced
 from most_sketch.pairs.pairs import find_pairs
 from most_sketch.pairs.paper import whiten
 from most_sketch.photo.faces import FaceFinder
@@ -199,6 +200,12 @@ def test_a_habit_of_all_drawings_stays(command: Command, scan: Path, tmp_path: P
         for folder in ("placed", "kept")
     )
     assert np.abs(placed - kept)[100:190, 60:140].mean() < 4
+    assert Displaced.read(tmp_path / "placed" / "x") is None
+    displaced = Displaced.read(tmp_path / "kept" / "x")
+    assert displaced is not None
+    assert displaced.names == ["astronaut"]
+    assert displaced.photo_points.shape == displaced.displacements.shape == (1, 468, 2)
+    assert 0 < np.abs(displaced.displacements).mean() < 10
 
 
 def test_the_frame_of_cufsf(command: Command, scan: Path, tmp_path: Path) -> None:
