@@ -81,6 +81,13 @@ def anywhere(flag: bool, device: torch.device) -> bool:
     return bool(add_up_(torch.tensor(float(flag), device=device))) if ranks() > 1 else flag
 
 
+def from_the_first(module: nn.Module) -> None:
+    """Give all ranks the first one's tensors of a module, in place."""
+    if ranks() > 1:
+        for tensor in module.state_dict().values():
+            distributed.broadcast(tensor, 0)
+
+
 def wait_for_all() -> None:
     """Go on when every rank has come here."""
     if ranks() > 1:

@@ -12,6 +12,7 @@ from most_sketch.network.injection import StyleInjectionBlock
 from most_sketch.network.layers import ResidualBlock, UpsamplingBlock
 from most_sketch.network.matte import Matte, clear_paper, cut_out
 from most_sketch.network.memory import Constant, Memory
+from most_sketch.network.warp import Warp
 
 
 def pad_to_stride(image: Tensor, stride: int) -> Tensor:
@@ -94,6 +95,7 @@ class Generator(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
+        self.warp = Warp(config.habits) if config.habits else None
         self.photo_encoder = Encoder(3, config)
         styles, slots, channels = len(config.styles), config.slots, config.channels
         self.memory: Memory | Constant = (
@@ -111,7 +113,7 @@ class Generator(nn.Module):
     def forward(self, photo: Tensor, style: Tensor) -> Tensor:
         """Draw. photo (B, 3, H, W) RGB in [-1, 1] of any size, style (B,) index -> (B, 1, H, W) in [-1, 1]."""
         height, width = photo.shape[-2:]
-        features, stem = self.photo_encoder(pad_to_stride(photo, self.config.feature_stride))
+        features, stem = self.encode(photo)
         style_map = self.memory.read(features, style).to(features.dtype)
         if not self.own_renderers:
             return crop_to(self.render(features, style_map, stem, self._paper_of(style)), height, width)
@@ -123,6 +125,12 @@ class Generator(nn.Module):
             drawn.append(self.render(features[places], style_map[places], stem[places], paper, renderer))
         sketches = torch.cat(drawn)[torch.tensor(order, device=style.device).argsort()]
         return crop_to(sketches, height, width)
+
+    def encode(self, photo: Tensor) -> tuple[Tensor, Tensor]:
+        """Features and the stem's of a photo (B, 3, H, W) in [-1, 1], bent where the network has a warp."""
+        photo = photo if self.warp is None else self.warp(photo)
+        features, stem = self.photo_encoder(pad_to_stride(photo, self.config.feature_stride))
+        return features, stem
 
     def render(
         self,

@@ -65,6 +65,9 @@ class MostNetTraining(nn.Module):
         super().__init__()
         self.config = config
         self.generator = Generator(model)
+        if self.generator.warp is not None:
+            # Taught before all else, and then left: its photos come bent.
+            self.generator.warp.requires_grad_(False)
         if not model.memory and (config.fixed_memory or config.episodes):
             what = "fixed_memory" if config.fixed_memory else "episodes"
             raise InputError(f"{what}: this network has no memory to leave or to write (memory=false)")

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 
+import torch
 from PIL import Image
 from torch.utils.data import DataLoader
 
 from most_sketch.checkpoints.weights import Networks
-from most_sketch.distribution import anywhere, rank, ranks, wait_for_all
+from most_sketch.distribution import anywhere, from_the_first, rank, ranks, wait_for_all
 from most_sketch.errors import InputError
 from most_sketch.evaluation.metrics import Metric, fsim, l1, ssim
+from most_sketch.network.generator import Generator
 from most_sketch.pairs.pairs import Pair, load_pair
 from most_sketch.photo.images import to_image, to_levels
 from most_sketch.training.augmentation import Backgrounds
@@ -19,11 +21,12 @@ from most_sketch.training.config import of_each_style
 from most_sketch.training.perceptual import load_backbone
 from most_sketch.training.run_report import write_report
 from most_sketch.training.runs import Run, RunRecord
-from most_sketch.training.samples import PairSet, StyleSampler
+from most_sketch.training.samples import PairSet, StyleSampler, seed_of
 from most_sketch.training.sheets import contact_sheet
 from most_sketch.training.split import left_out, split_pairs, trained_with
 from most_sketch.training.trainer import Execution, Scores, Trainer
 from most_sketch.training.warm_start import warm_start
+from most_sketch.training.warp_lessons import lessons_of, teach_warp
 
 LOG_EVERY = 10
 SHEET_ROWS = 12
@@ -103,6 +106,8 @@ def train(
     elif backbone is not None:
         backbone.calibrate(dataset.sketches(CALIBRATION_SKETCHES).to(execution.device))
 
+    if not straighten(trainer, dataset, list(chain.from_iterable(pairs)), stopped, notify):
+        return {}
     if first:
         run.forget_after(trainer.step)
 
@@ -130,6 +135,33 @@ def train(
         if stopping:
             return {}
     return validation
+
+
+def straighten(
+    trainer: Trainer,
+    dataset: PairSet,
+    pairs: Sequence[Pair],
+    stopped: Callable[[], bool],
+    notify: Callable[[str], None],
+) -> bool:
+    """Bend the photos of all pairs as the network's warp does, if it has one, which is taught first where it has begun
+    with none. Was it, or was it stopped before? Raises `InputError` for pairs that it cannot be taught with."""
+    warp = trainer.artist.generator.warp if isinstance(trainer.artist.generator, Generator) else None
+    if warp is None:
+        return True
+    device = trainer.execution.device
+    if not warp.begun:
+        chance = torch.Generator().manual_seed(seed_of(trainer.config.seed, 7))
+        photos = [picture[:3].float() / 127.5 - 1 for style in dataset.pictures for picture in style]
+        lessons = lessons_of(pairs, photos, warp.habits, chance, stopped)
+        missed = teach_warp(warp, lessons, chance, device, stopped)
+        if anywhere(missed is None, device):
+            return False
+        from_the_first(warp)
+        trainer.averaged.load_state_dict(trainer.artist.generator.state_dict())
+        notify(f"learnt where drawings lie beside their photos, to {missed:.1f} frame pixels (rms)")
+    dataset.bend(lambda photo, pictures: warp.bend(photo.to(device), pictures.to(device)).cpu())
+    return True
 
 
 def validate(

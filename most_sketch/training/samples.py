@@ -6,7 +6,7 @@ exactly what an uninterrupted one would have seen.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 
 import torch
@@ -77,6 +77,17 @@ class PairSet(Dataset[Sample]):
             outer.append(slice(first, start + crop + margin))
             inner.append(slice(start - first, start - first + crop))
         return picture[tuple(outer)], tuple(inner)
+
+    @torch.no_grad()
+    def bend(self, warp: Callable[[Tensor, Tensor], Tensor]) -> None:
+        """Bend every photo with its matte, once for all. `warp` makes of a photo (1, 3, H, W) and pictures
+        (1, C, H, W), both in [-1, 1], the pictures bent as it bends the photo."""
+        for style in self.pictures:
+            for picture in style:
+                photo_and_matte = [0, 1, 2, 4]
+                pictures = picture[None, photo_and_matte].float() / 127.5 - 1
+                bent = warp(pictures[:, :3], pictures)
+                picture[photo_and_matte] = ((bent[0] + 1) * 127.5).round().to(torch.uint8)
 
     @property
     def has_mattes(self) -> bool:

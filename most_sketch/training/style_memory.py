@@ -64,8 +64,8 @@ def together(pairs: Sequence[SeenPair]) -> SeenPair:
 def see(generator: Generator, sketch_encoder: Encoder, photo: Tensor, sketch: Tensor) -> SeenPair:
     """Encode a pair: photo (3, H, W) and sketch (1, H, W) in [-1, 1]."""
     stride, device = generator.config.feature_stride, next(generator.parameters()).device
-    picture, target = (pad_to_stride(each[None], stride) for each in (photo, sketch))
-    features, stem = generator.photo_encoder(picture.to(device))
+    target = pad_to_stride(sketch[None], stride)
+    features, stem = generator.encode(photo[None].to(device))
     sketch_features, _ = sketch_encoder(target.to(device))
     return SeenPair(*(part.half().cpu() for part in (features, stem, sketch_features, target)))
 

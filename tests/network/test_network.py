@@ -17,6 +17,7 @@ from most_sketch.network.injection import StyleInjection
 from most_sketch.network.layers import InstanceNorm, upsampled_conv
 from most_sketch.network.matte import clear_paper
 from most_sketch.network.pix2pix import UNet256
+from most_sketch.network.warp import Warp, bent
 from most_sketch.training.presets import PRESETS
 
 TINY = ModelConfig(channels=8, stem_channels=8, slots=8, injection_channels=8)
@@ -44,6 +45,40 @@ def test_context_begins_as_nothing_and_then_reaches_far(size: tuple[int, int]) -
     # Two blocks of two convolutions: four places of sixteen pixels, each way.
     assert features.grad[0, :, 19, 19].any()
     assert not features.grad[0, :, 24:, 24:].any()
+
+
+@pytest.mark.parametrize("size", [(16, 16), (20, 36), (250, 200), (17, 23)])
+def test_a_warp_begins_as_nothing_and_then_bends_photos(size: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    plain, straightened = Generator(TINY), Generator(replace(TINY, habits=2))
+    assert not straightened.load_state_dict(plain.state_dict(), strict=False).unexpected_keys
+    photo, style = 2 * torch.rand(2, 3, *size) - 1, torch.tensor([0, 0])
+    torch.testing.assert_close(plain(photo, style), straightened(photo, style), atol=1e-3, rtol=0)
+    warp = straightened.warp
+    assert warp is not None
+    assert not warp.begun
+    torch.nn.init.normal_(warp.moves.weight)
+    assert warp.begun
+    torch.testing.assert_close(plain(warp(photo), style), straightened(photo, style))
+    assert not torch.allclose(warp(photo), photo, atol=0.1)
+
+
+def test_bends_say_where_each_place_comes_from() -> None:
+    picture = 2 * torch.rand(1, 1, 20, 30) - 1
+    bends = torch.zeros(1, 2, 20, 30)
+    bends[:, 0], bends[:, 1] = 2 * 2 / 30, -3 * 2 / 20
+    torch.testing.assert_close(bent(picture, bends)[..., 3:, :-2], picture[..., :-3, 2:], atol=1e-4, rtol=0)
+
+
+def test_a_photo_of_no_database_is_left_as_it_is() -> None:
+    warp = Warp(1)
+    torch.nn.init.ones_(warp.moves.bias)
+    torch.nn.init.zeros_(warp.habit.weight)
+    photo = 2 * torch.rand(1, 3, 250, 200) - 1
+    for theirs, share in ((20.0, 1.0), (0.0, 0.5), (-20.0, 0.0)):
+        warp.habit.bias.data = torch.tensor([theirs, 0.0])
+        expected = torch.full((1, 2, 250, 200), 0.1 * share * torch.tensor(1.0).tanh().item())
+        torch.testing.assert_close(warp.bends(photo), expected, atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("size", [(16, 16), (250, 200), (17, 23)])

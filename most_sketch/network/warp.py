@@ -1,0 +1,95 @@
+"""Bend a photo to where an artist would draw what it shows, before the network draws it. Beyond the paper.
+
+Some artists, or those who cut their scans, draw mouth and chin in one place, however long the face is. Convolutions
+draw where the photo has its edges, and hardly learn that. This network sees the whole frame, and tells what is to move.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+SEEN = (80, 64)
+"""Height and width in pixels at which a photo is looked at for that."""
+WIDTHS = (32, 64, 64, 64)
+"""Channels after each convolution, which halve the resolution."""
+HIDDEN = 128
+KNOTS = (6, 5)
+"""Places down and across that are moved each in its own way; between them it is smooth."""
+FARTHEST = 0.1
+"""By which a place can be moved, of half the frame's side: 10 pixels across and 12 down of 200 x 250."""
+
+
+class Warp(nn.Module):
+    """A spatial transformer (Jaderberg et al. 2015) of smooth bends, for the habits of so many databases.
+
+    Photo (B, 3, H, W) in [-1, 1], the whole frame -> bent photo. It begins as bending nothing, and learns from
+    landmarks before the rest does (`training.warp_lessons`): of the sketch's losses it learnt nothing.
+    """
+
+    def __init__(self, habits: int) -> None:
+        super().__init__()
+        self.habits = habits
+        self.layers = nn.ModuleList(
+            nn.Conv2d(before, after, 3, 2, padding=1) for before, after in zip((3, *WIDTHS), WIDTHS, strict=False)
+        )
+        shrunk = 2 ** len(WIDTHS)
+        self.hidden = nn.Linear(WIDTHS[-1] * (SEEN[0] // shrunk) * (SEEN[1] // shrunk), HIDDEN)
+        self.moves = nn.Linear(HIDDEN, habits * 2 * KNOTS[0] * KNOTS[1])
+        self.habit = nn.Linear(HIDDEN, habits + 1)
+        for parameter in self.moves.parameters():
+            nn.init.zeros_(parameter)
+
+    @property
+    def begun(self) -> bool:
+        """Does it bend anything yet?"""
+        return bool(self.moves.weight.any())
+
+    def forward(self, photo: Tensor) -> Tensor:
+        return bent(photo, self.bends(photo))
+
+    def bend(self, photo: Tensor, pictures: Tensor) -> Tensor:
+        """Pictures (B, C, H, W) in [-1, 1] bent as the photo would be."""
+        return bent(pictures, self.bends(photo))
+
+    def bends(self, photo: Tensor) -> Tensor:
+        """From where beside it each place of the bent photo comes, as `bent` takes it.
+
+        The sum over the habits, each as much as the photo looks like one of its database.
+        """
+        moves, looks = self.told(look(photo))
+        likely = looks.softmax(dim=1)[:, :-1]
+        return spread_out((likely[..., None, None, None] * moves).sum(dim=1), *photo.shape[-2:])
+
+    def told(self, seen: Tensor, dropout: float = 0.0) -> tuple[Tensor, Tensor]:
+        """Of photos (B, 3, *SEEN), whichever database they are of: how each habit would bend them at the knots,
+        (B, habits, 2, *KNOTS), and logits (B, habits + 1) of whose they are, the last for none of those."""
+        for layer in self.layers:
+            seen = F.relu(layer(seen))
+        hidden = F.dropout(F.relu(self.hidden(F.dropout(seen.flatten(1), dropout))), dropout)
+        moves = FARTHEST * torch.tanh(self.moves(hidden).float())
+        return moves.view(-1, self.habits, 2, *KNOTS), self.habit(hidden).float()
+
+
+def look(photo: Tensor) -> Tensor:
+    """Photos (B, 3, H, W) as the warp sees them, (B, 3, *SEEN)."""
+    return F.interpolate(photo, SEEN, mode="bilinear", antialias=True)
+
+
+def spread_out(bends: Tensor, height: int, width: int) -> Tensor:
+    """Bends at knots (B, 2, *KNOTS), from border to border, for so many places of the frame: (B, 2, H, W)."""
+    return F.interpolate(bends, (height, width), mode="bicubic", align_corners=True)
+
+
+def bent(pictures: Tensor, bends: Tensor) -> Tensor:
+    """Pictures (B, C, H, W) in [-1, 1], each place taken from where the bends say, beyond the border mirrored.
+
+    Bends (B, 2, H, W) say how far beside it that is, across and down, in halves of the frame's sides.
+    """
+    height, width = pictures.shape[-2:]
+    down, across = ((2 * torch.arange(side, device=bends.device) + 1) / side - 1 for side in (height, width))
+    frame = torch.stack([across.expand(height, width), down[:, None].expand(height, width)])
+    places = (frame + bends).permute(0, 2, 3, 1)
+    drawn = F.grid_sample(pictures.float(), places, mode="bicubic", padding_mode="reflection", align_corners=False)
+    return drawn.clamp(-1, 1).to(pictures.dtype)

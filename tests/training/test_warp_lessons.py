@@ -1,0 +1,164 @@
+"""A network learns where drawings lie beside their photos, and bends photos so before it draws them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageDraw
+from tiny_runs import CPU, SHORT, TINY, go
+
+from most_sketch.checkpoints.weights import load_weights
+from most_sketch.errors import InputError
+from most_sketch.network.warp import Warp
+from most_sketch.pairs.habit import Displaced
+from most_sketch.pairs.pairs import find_pairs
+from most_sketch.photo.images import to_tensor
+from most_sketch.training import warp_lessons
+from most_sketch.training.loop import train
+from most_sketch.training.runs import Run, RunRecord
+from most_sketch.training.warp_lessons import lessons_of, teach_warp
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+DRAWN_MOUTH = 185
+FACE = np.array([(60, 90), (140, 90), (100, 120), (80, 150), (120, 150)], dtype=float)
+"""Points of the faces, all at one place; then come those of the mouth."""
+
+
+def photo_of(mouth: float, skin: tuple[int, int, int]) -> Image.Image:
+    photo = Image.new("RGB", (200, 250), "white")
+    draw = ImageDraw.Draw(photo)
+    draw.ellipse((40, 40, 160, 225), skin)
+    draw.rectangle((75, round(mouth) - 4, 125, round(mouth) + 4), (90, 20, 20))
+    return photo
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> Path:
+    """Dark faces whose drawings all have the mouth in one place, and light ones which are drawn as they are."""
+    chance = np.random.default_rng(0)
+    for database, skin, habit in (("dark", (150, 110, 80), True), ("light", (230, 200, 180), False)):
+        folder = tmp_path / "pairs" / database
+        points, displacements = [], []
+        for kind in ("photos", "sketches"):
+            (folder / kind).mkdir(parents=True)
+        for number in range(24):
+            mouth = DRAWN_MOUTH + chance.uniform(-9, 9)
+            photo = photo_of(mouth, skin)
+            photo.save(folder / "photos" / f"{number:02}.png")
+            photo.convert("L").save(folder / "sketches" / f"{number:02}.png")
+            points.append(np.concatenate([FACE, [(x, mouth) for x in (75, 88, 100, 112, 125)]]))
+            down = DRAWN_MOUTH - mouth if habit else 0.0
+            displacements.append(np.array([(0, 0)] * len(FACE) + [(0, down)] * 5, dtype=float))
+        names = [f"{number:02}" for number in range(24)]
+        Displaced(names, np.stack(points), np.stack(displacements)).write(folder)
+    return tmp_path / "pairs"
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many lessons as faces so simple take."""
+    monkeypatch.setattr(warp_lessons, "LESSONS", 480)
+    monkeypatch.setattr(warp_lessons, "STEPS", 250)
+
+
+@pytest.fixture
+def shorter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No more than it takes to see that there were any."""
+    monkeypatch.setattr(warp_lessons, "LESSONS", 96)
+    monkeypatch.setattr(warp_lessons, "STEPS", 60)
+
+
+def photos_of(pairs: Path) -> list[torch.Tensor]:
+    return [to_tensor(Image.open(pair.photo)) for pair in find_pairs(pairs)]
+
+
+def mouth_in(photo: torch.Tensor) -> float:
+    """How far down the mouth of a photo (1, 3, H, W) is."""
+    dark = (0.2 - photo[0, 0, 150:220, 95:105].mean(dim=1)).clamp(min=0)
+    return float((dark * torch.arange(150.5, 220)).sum() / dark.sum())
+
+
+@pytest.mark.usefixtures("short")
+def test_mouths_come_to_where_they_are_drawn_and_of_others_nothing_is_bent(pairs: Path) -> None:
+    torch.manual_seed(0)
+    warp, chance = Warp(1), torch.Generator().manual_seed(0)
+    lessons = lessons_of(find_pairs(pairs), photos_of(pairs), 1, chance)
+    assert lessons.moves.shape == (480, 1, 2, *warp_lessons.SIDE)
+    assert lessons.habit.tolist() == ([0] * 24 + [1] * 24) * 10
+    missed = teach_warp(warp, lessons, chance, torch.device("cpu"), lambda: False)
+    assert missed is not None
+    assert missed < 1.5
+    assert not any(parameter.requires_grad for parameter in warp.parameters())
+    for mouth in (178.0, 181.0, 189.0, 192.0):
+        dark, light = (to_tensor(photo_of(mouth, skin))[None] for skin in ((150, 110, 80), (230, 200, 180)))
+        assert abs(mouth_in(warp(dark)) - DRAWN_MOUTH) < 0.6 * abs(mouth_in(dark) - DRAWN_MOUTH)
+        assert abs(mouth_in(warp(light)) - mouth_in(light)) < 0.5
+
+
+@pytest.mark.usefixtures("shorter")
+def test_photos_without_points_teach_only_whose_they_are_not(pairs: Path) -> None:
+    (pairs / "light" / "displaced.safetensors").unlink()
+    chance = torch.Generator().manual_seed(0)
+    lessons = lessons_of(find_pairs(pairs)[:28], photos_of(pairs)[:28], 1, chance)
+    assert lessons.moves[:28].isnan().flatten(1).all(dim=1).tolist() == [False] * 24 + [True] * 4
+
+
+@pytest.mark.usefixtures("shorter")
+def test_what_is_held_out_tells_nothing(pairs: Path) -> None:
+    every = find_pairs(pairs)
+    told = []
+    for drawn in (DRAWN_MOUTH, 0.0):
+        displaced = Displaced.read(pairs / "dark")
+        assert displaced is not None
+        displaced.displacements[0, len(FACE) :, 1] = drawn - displaced.photo_points[0, len(FACE) :, 1]
+        displaced.write(pairs / "dark")
+        chance = torch.Generator().manual_seed(0)
+        told.append(lessons_of(every[1:], photos_of(pairs)[1:], 1, chance).moves)
+    torch.testing.assert_close(*told)
+
+
+@pytest.mark.usefixtures("shorter")
+def test_a_run_learns_it_first_resumes_exactly_and_its_file_bends(pairs: Path, tmp_path: Path) -> None:
+    record = RunRecord(replace(TINY, habits=1), replace(SHORT, steps=4), {"pencil": pairs}, "none")
+    whole, halves = Run(tmp_path / "whole"), Run(tmp_path / "halves")
+    told: list[str] = []
+    train(whole, record, CPU, lambda *_: None, lambda: False, told.append)
+    assert len(told) == 1
+    assert told[0].startswith("learnt where drawings lie beside their photos, to ")
+    halves.begin(record)
+    go(halves, stop_after=2)
+    go(halves)
+    assert whole.weights_file.read_bytes() == halves.weights_file.read_bytes()
+    drawn = load_weights(whole.weights_file)
+    photo = to_tensor(photo_of(178, (150, 110, 80)))[None]
+    assert mouth_in(drawn.warp(photo)) > mouth_in(photo) + 1  # type: ignore[union-attr, operator]
+    # Begun with that, another run is not taught again.
+    told.clear()
+    second = RunRecord(record.model, replace(SHORT, steps=1), record.data, "none", init=str(whole.folder))
+    train(Run(tmp_path / "second"), second, CPU, lambda *_: None, lambda: False, told.append)
+    assert told == []
+    state = Run(tmp_path / "second").state()["artist"]
+    assert torch.equal(state["generator.warp.moves.weight"], whole.state()["artist"]["generator.warp.moves.weight"])
+
+
+@pytest.mark.usefixtures("shorter")
+def test_stopped_before_the_first_step_nothing_is_kept(pairs: Path, tmp_path: Path) -> None:
+    record = RunRecord(replace(TINY, habits=1), SHORT, {"pencil": pairs}, "none")
+    run = Run(tmp_path / "run")
+    assert train(run, record, CPU, lambda *_: None, lambda: True) == {}
+    assert not run.state_file.exists()
+    assert not run.weights_file.exists()
+
+
+def test_data_of_other_habits_than_the_network_has_is_told(pairs: Path, tmp_path: Path) -> None:
+    record = RunRecord(replace(TINY, habits=2), SHORT, {"pencil": pairs}, "none")
+    with pytest.raises(InputError, match=r"habits=2: of these pairs 1 databases .* prepare --fit --keep-habit"):
+        train(Run(tmp_path / "run"), record, CPU, lambda *_: None, lambda: False)
+    (pairs / "dark" / "displaced.safetensors").write_bytes(b"nothing of the kind")
+    with pytest.raises(InputError, match=r"displaced.safetensors: not what prepare writes"):
+        train(Run(tmp_path / "other"), record, CPU, lambda *_: None, lambda: False)
