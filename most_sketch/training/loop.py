@@ -152,7 +152,7 @@ def straighten(
     device = trainer.execution.device
     if not warp.begun:
         chance = torch.Generator().manual_seed(seed_of(trainer.config.seed, 7))
-        photos = [picture[:3].float() / 127.5 - 1 for style in dataset.pictures for picture in style]
+        photos = [picture[:3] for style in dataset.pictures for picture in style]
         lessons = lessons_of(pairs, photos, warp.habits, chance, stopped)
         missed = teach_warp(warp, lessons, chance, device, stopped)
         if anywhere(missed is None, device):

@@ -65,8 +65,8 @@ def lessons_of(
     chance: torch.Generator,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Lessons:
-    """Of pairs and their photos, (3, H, W) in [-1, 1], which lie beside what `prepare --keep-habit` wrote; fewer if it
-    is `stopped()`.
+    """Of pairs and their photos, (3, H, W) of bytes, which lie beside what `prepare --keep-habit` wrote; fewer if it is
+    `stopped()`.
 
     Raises `InputError` unless photos of so many databases tell where their drawings lie.
     """
@@ -94,7 +94,8 @@ def lessons_of(
         for pair, photo in zip(pairs, photos, strict=True):
             folder = pair.photo.parent.parent
             bends = _bends(chance) if number else torch.zeros(1, 2, FRAME_HEIGHT, FRAME_WIDTH)
-            framed = F.interpolate(photo[None], (FRAME_HEIGHT, FRAME_WIDTH), mode="bilinear", antialias=True)
+            levels = photo[None].float() / 127.5 - 1
+            framed = F.interpolate(levels, (FRAME_HEIGHT, FRAME_WIDTH), mode="bilinear", antialias=True)
             seen.append((look(bent(framed, bends / HALF_FRAME))[0] * 127).round().to(torch.int8))
             known = points.get((folder, pair.photo.stem))
             moves.append(_told(None if known is None else _moved(known, bends), list(telling.values())))
@@ -123,9 +124,10 @@ def teach_warp(
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(int(torch.randint(2**62, (), generator=chance)))
             moves, looks = warp.told(_toned(seen, chance).to(device), DROPOUT)
-        spread = spread_out(moves.flatten(0, 1), *SIDE)
-        missed = (spread - wanted.flatten(0, 1)) * half_frame
-        squares = missed.square().sum(dim=1)[~wanted.flatten(0, 1).isnan().any(dim=1)].mean()
+        spread, wanted = spread_out(moves.flatten(0, 1), *SIDE), wanted.flatten(0, 1)
+        known = ~wanted.isnan()
+        missed = (spread - torch.where(known, wanted, spread.detach())) * half_frame
+        squares = missed.square().sum() / known[:, 0].sum().clamp(min=1)
         loss = squares + LOOKS * F.cross_entropy(looks, lessons.habit[chosen].to(device))
         optimiser.zero_grad()
         torch.autograd.backward(loss)
