@@ -47,7 +47,7 @@ class Warp(nn.Module):
         return bool(self.moves.weight.any())
 
     def forward(self, photo: Tensor) -> Tensor:
-        return bent(photo, self.bends(photo))
+        return self.bend(photo, photo)
 
     def bend(self, photo: Tensor, pictures: Tensor) -> Tensor:
         """Pictures (B, C, H, W) in [-1, 1] bent as the photo would be."""

@@ -68,6 +68,13 @@ def field_between(photo: Points, drawing: Points, outlines: tuple[Points, Points
     return field
 
 
+def displacement_of(field: Field) -> Field:
+    """By how many frame pixels a field looks beside each place, (rows, columns, 2) across and down."""
+    rows, columns = (np.arange(side) for side in field.shape[:2])
+    beside: Field = field - GRID * np.stack(np.meshgrid(columns, rows), axis=-1)
+    return beside
+
+
 def bend(drawing: Image.Image, field: Field, paper: int = WHITE) -> Image.Image:
     """Resample a drawing (mode L, any multiple of the frame) through a field; what comes from more than a frame pixel
     beyond its border is paper, of this grey level: the spline holds the border no better."""

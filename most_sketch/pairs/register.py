@@ -13,7 +13,7 @@ from PIL import Image
 from scipy import ndimage
 
 from most_sketch.errors import InputError
-from most_sketch.pairs.bend import GRID, Field
+from most_sketch.pairs.bend import GRID, Field, displacement_of
 from most_sketch.photo.frame import FRAME_HEIGHT, FRAME_WIDTH
 
 INSTALL = "pip install 'most-sketch[register]'"
@@ -78,7 +78,7 @@ def after(flow: Field, field: Field) -> Field:
     down, across = np.meshgrid(rows, columns, indexing="ij")
     places = [down + flow[..., 1] / GRID, across + flow[..., 0] / GRID]
     # Beyond the grid the field goes on as it does inside.
-    displacement = field - GRID * np.stack([across, down], axis=-1)
+    displacement = displacement_of(field)
     moved = [ndimage.map_coordinates(displacement[..., axis], places, order=1, mode="nearest") for axis in (0, 1)]
     return np.stack(moved, axis=-1) + GRID * np.stack(places[::-1], axis=-1)
 

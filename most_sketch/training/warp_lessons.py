@@ -18,7 +18,7 @@ from torch import Tensor
 
 from most_sketch.errors import InputError
 from most_sketch.network.warp import Warp, bent, look, spread_out
-from most_sketch.pairs.bend import GRID, field_between
+from most_sketch.pairs.bend import GRID, displacement_of, field_between
 from most_sketch.pairs.habit import Displaced, Habit
 from most_sketch.pairs.landmarks import Points
 from most_sketch.pairs.pairs import Pair
@@ -86,7 +86,7 @@ def lessons_of(
         for folder, each in displaced.items()
         for name, places in zip(each.names, each.photo_points, strict=True)
     }
-    places_of_habits = [*telling, None]
+    habits_in_order, whose = list(telling.values()), {folder: place for place, folder in enumerate(telling)}
     seen, moves, habit = [], [], []
     for number in range(max(1, LESSONS // len(pairs))):
         if number and stopped():
@@ -98,8 +98,8 @@ def lessons_of(
             framed = F.interpolate(levels, (FRAME_HEIGHT, FRAME_WIDTH), mode="bilinear", antialias=True)
             seen.append((look(bent(framed, bends / HALF_FRAME))[0] * 127).round().to(torch.int8))
             known = points.get((folder, pair.photo.stem))
-            moves.append(_told(None if known is None else _moved(known, bends), list(telling.values())))
-            habit.append(places_of_habits.index(folder if folder in telling else None))
+            moves.append(_told(None if known is None else _moved(known, bends), habits_in_order))
+            habit.append(whose.get(folder, habits))
     return Lessons(torch.stack(seen), torch.stack(moves), torch.tensor(habit))
 
 
@@ -169,10 +169,10 @@ def _told(points: Points | None, habits: Sequence[Habit]) -> Tensor:
     for index, habit in enumerate(habits):
         if points is None or points.size != len(habit.shape):
             continue
-        field = field_between((points + habit.of(points) - habit.mean)[::SPARE], points[::SPARE])
-        for axis, here in enumerate((places[1], places[0])):
-            beside = ndimage.map_coordinates(field[..., axis], places, order=1) - here * GRID
-            told[index, axis] = torch.from_numpy(beside)
+        drawn = points + habit.of(points) - habit.mean
+        displacement = displacement_of(field_between(drawn[::SPARE], points[::SPARE]))
+        for axis in (0, 1):
+            told[index, axis] = torch.from_numpy(ndimage.map_coordinates(displacement[..., axis], places, order=1))
     return told / HALF_FRAME
 
 
