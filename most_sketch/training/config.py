@@ -43,6 +43,8 @@ class LossWeights:
     """Of the discriminator's features. Beyond the paper."""
     ssim: float = 0.0
     """Of 1 - SSIM. Beyond the paper."""
+    fsim: float = 0.0
+    """Of 1 - FSIM. Beyond the paper."""
     structure: float = 0.0
     """Of VGG features after pool3, between those of style and content. Beyond the paper."""
     matte: float = 20.0

@@ -99,6 +99,20 @@ def dissimilarity(sketch: Tensor, target: Tensor) -> Tensor:
     return loss
 
 
+def feature_dissimilarity(sketch: Tensor, target: Tensor, chance: torch.Generator) -> Tensor:
+    """1 - FSIM of sketches (B, 1, H, W) in [-1, 1], mean over the batch: 0 to 1.
+
+    Beyond the paper. Reference: Zhang et al. 2011, as `evaluation.metrics.fsim`, by way of `piq`. Both get the noise
+    that rounding to grey levels would bring, for its square roots have no gradient where a picture is wholly flat.
+    """
+    grey_levels = (
+        127.5 * (picture.float() + 1) + torch.rand(picture.shape, generator=chance).to(picture.device)
+        for picture in (sketch, target)
+    )
+    loss: Tensor = 1 - piq.fsim(*grey_levels, data_range=256, chromatic=False)
+    return loss
+
+
 def memory_refinement(photo_features: Tensor, sketch_features: Tensor, memory: Memory, style_index: Tensor) -> Tensor:
     """Photo and sketch feature of one place should pick the same slot. Paper: Eq. 14-15.
 

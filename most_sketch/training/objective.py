@@ -72,7 +72,7 @@ class Objective:
         self.game = losses.game(config.least_squares)
 
     def terms(self, views: Sequence[View], chance: torch.Generator) -> dict[str, Tensor]:
-        """The terms of a batch; `chance` places the crop of the VGG losses."""
+        """The terms of a batch; `chance` places the crop of the VGG losses, and roughens what FSIM sees."""
         return _sums(self._terms(view, chance) for view in views)
 
     def episode_terms(self, views: Sequence[View], chance: torch.Generator) -> dict[str, Tensor]:
@@ -103,6 +103,9 @@ class Objective:
             terms["reconstruction"] = view.own_share * losses.reconstruction(view.sketch[own], view.target[own])
             if self.config.losses.ssim:
                 terms["ssim"] = view.own_share * losses.dissimilarity(view.sketch[own], view.target[own])
+            if self.config.losses.fsim:
+                alike = losses.feature_dissimilarity(view.sketch[own], view.target[own], chance)
+                terms["fsim"] = view.own_share * alike
             if self.config.losses.feature_matching:
                 terms["feature_matching"] = view.own_share * self._feature_matching(features, view)
         return terms | self._perceptual_terms(view, chance)

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from most_sketch.evaluation.metrics import ssim
+from most_sketch.evaluation.metrics import fsim, ssim
 from most_sketch.network.config import ModelConfig
 from most_sketch.network.encoder import Encoder
 from most_sketch.network.memory import Memory
@@ -41,6 +41,19 @@ def test_dissimilarity_is_what_the_score_of_ssim_leaves() -> None:
     lost = losses.dissimilarity(near / 127.5 - 1, grey / 127.5 - 1)
     assert lost.item() == pytest.approx(1 - ssim(near, grey).mean().item(), abs=1e-5)
     assert losses.dissimilarity(grey / 127.5 - 1, grey / 127.5 - 1).item() == pytest.approx(0, abs=1e-6)
+
+
+def test_feature_dissimilarity_is_what_the_score_of_fsim_leaves_and_has_a_gradient_on_blank_paper() -> None:
+    torch.manual_seed(0)
+    grey = torch.randint(0, 256, (2, 1, 12, 10)).float().repeat_interleave(8, 2).repeat_interleave(8, 3)
+    near = grey.roll((1, 1), (2, 3))
+    chance = torch.Generator().manual_seed(0)
+    lost = losses.feature_dissimilarity(near / 127.5 - 1, grey / 127.5 - 1, chance)
+    assert lost.item() == pytest.approx(1 - fsim(near, grey).mean().item(), abs=0.01)
+    blank = torch.ones(2, 1, 96, 80, requires_grad=True)
+    losses.feature_dissimilarity(blank, grey / 127.5 - 1, chance).backward()  # type: ignore[no-untyped-call]
+    assert blank.grad is not None
+    assert blank.grad.isfinite().all()
 
 
 def test_the_matte_is_compared_place_by_place_where_it_is_known() -> None:

@@ -37,12 +37,13 @@ def test_feature_matching_is_a_term_of_the_loss(tmp_path: Path) -> None:
     assert steps[0]["total"] == pytest.approx(weighted, rel=1e-4)
 
 
-def test_ssim_and_structure_are_terms_of_the_loss(tmp_path: Path, backbone_file: Path) -> None:
+def test_ssim_fsim_and_structure_are_terms_of_the_loss(tmp_path: Path, backbone_file: Path) -> None:
     data = {"ink": write_pairs(tmp_path / "ink", ["a", "b"])}
-    losses = LossWeights(ssim=20, structure=30)
+    losses = LossWeights(ssim=20, fsim=10, structure=30)
     steps, _ = go(begin(tmp_path / "run", data, replace(SHORT, steps=1, losses=losses), str(backbone_file)))
     weighted = sum(getattr(losses, name) * value for name, value in steps[0].items() if hasattr(losses, name))
     assert 0 < steps[0]["ssim"] < 2
+    assert 0 < steps[0]["fsim"] < 1
     assert steps[0]["structure"] > 0
     assert steps[0]["total"] == pytest.approx(weighted, rel=1e-4)
 
