@@ -62,6 +62,14 @@ def prepare_command(
             rich_help_panel=PAIRS,
         ),
     ] = False,
+    smooth_paper: Annotated[
+        bool,
+        typer.Option(
+            "--smooth-paper",
+            help="Blur the grain of the drawings' paper, which networks can only guess; for benchmarks.",
+            rich_help_panel=PAIRS,
+        ),
+    ] = False,
     frame: Annotated[
         str,
         typer.Option(
@@ -97,7 +105,7 @@ def prepare_command(
     if origin == target or origin in target.parents or target in origin.parents:
         raise InputError(f"{destination}: the pairs in the frame need a folder of their own, outside {source}")
     pairs = find_pairs(source)
-    how = Preparation(scale, frame, fit, keep_habit, keep_paper, min_confidence)
+    how = Preparation(scale, frame, fit, keep_habit, keep_paper, smooth_paper, min_confidence)
     if onto:
         say(f"before each database the photos are drawn by {onto}, and the drawings registered")
     draw = partial(Sketcher.load(onto, device).sketch, align=False) if onto else None

@@ -22,7 +22,7 @@ from most_sketch.pairs.habit import Displaced, Habit, learn_habit
 from most_sketch.pairs.landmarks import FRAMES, Points, eyes_of, read_points
 from most_sketch.pairs.mattes import one_person
 from most_sketch.pairs.pairs import Pair, hold_out, read_pictures
-from most_sketch.pairs.paper import clear_paper, erase_edges, outline_of, person_in, whiten
+from most_sketch.pairs.paper import clear_paper, erase_edges, outline_of, person_in, smooth_paper, whiten
 from most_sketch.pairs.register import after, flow_between, limited
 from most_sketch.photo.faces import MIN_CONFIDENCE, FaceFinder
 from most_sketch.photo.frame import (
@@ -61,6 +61,8 @@ class Preparation:
     are the truth that is scored against, it is to be learnt."""
     keep_paper: bool = False
     """Leave the drawings' paper as it is, grain, captions and all: benchmarks are scored against that."""
+    smooth_paper: bool = False
+    """Blur the grain of drawings' paper, which photos do not tell of."""
     min_confidence: float = MIN_CONFIDENCE
     """Of faces, which are looked for where no points of them are given."""
     paper: int = WHITE
@@ -146,7 +148,8 @@ def prepare(
                 if framed.mask is not None:
                     write_bytes(mask_path, encode_image(framed.mask, SUFFIX))
                 write_bytes(photo_path, encode_image(framed.photo, SUFFIX))
-                write_bytes(sketch_path, encode_image(framed.sketch, SUFFIX))
+                drawing = smooth_paper(framed.sketch, how.scale) if how.smooth_paper else framed.sketch
+                write_bytes(sketch_path, encode_image(drawing, SUFFIX))
             yield Prepared(pair)
 
 

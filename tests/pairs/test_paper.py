@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from most_sketch.pairs.paper import border_level, clear_paper, erase_edges, outline_of, person_in, whiten
+from most_sketch.pairs.paper import (
+    border_level,
+    clear_paper,
+    erase_edges,
+    outline_of,
+    person_in,
+    smooth_paper,
+    whiten,
+)
 
 SIZE = (400, 500)
 FACE = (200.0, 270.0)
@@ -96,3 +104,12 @@ def test_paper_is_seen_at_the_borders_but_the_lower() -> None:
     drawing.paste(240, (0, 80, 100, 120))
     assert border_level([drawing]) == 30
     assert border_level([drawing, Image.new("L", (300, 300), 250)]) == 250
+
+
+def test_smooth_paper_takes_grain_and_leaves_strokes_and_tones(scan: Image.Image) -> None:
+    before, after = (np.asarray(picture, dtype=float) for picture in (scan, smooth_paper(scan, 2.0)))
+    paper = (slice(440, 490), slice(20, 380))
+    assert after[paper].std() < before[paper].std() / 3
+    assert after[paper].mean() == pytest.approx(before[paper].mean(), abs=0.5)
+    # The outline of the eyes, to the grey level.
+    assert abs(after[200:216, 148:182] - before[200:216, 148:182]).max() <= 1

@@ -58,6 +58,25 @@ def test_face_and_sketch_come_into_the_frame_together(command: Command, source: 
     assert (grey[:5] < 125).all()
 
 
+def test_the_grain_of_paper_is_blurred_where_that_is_asked_for(command: Command, source: Path, tmp_path: Path) -> None:
+    path = source / "x" / "sketches" / "close.png"
+    grain = np.random.default_rng(0).normal(240, 4, (270, 300)).clip(0, 255).round().astype(np.uint8)
+    drawing = Image.fromarray(grain)
+    ImageDraw.Draw(drawing).rectangle((140, 100, 160, 200), 40)
+    drawing.save(path)
+    rough, smooth = [], []
+    for into, options in ((rough, ()), (smooth, ("--smooth-paper",))):
+        framed = tmp_path / f"framed{len(options)}"
+        assert command("prepare", source, framed, "--keep-paper", "--device", "cpu", *options).code == 0
+        (pair,) = find_pairs(framed)
+        into.append(np.asarray(Image.open(pair.sketch), dtype=float))
+    (before,), (after,) = rough, smooth
+    paper = (slice(100, 180), slice(30, 60))
+    assert after[paper].std() < before[paper].std() / 2
+    assert after[paper].mean() == pytest.approx(before[paper].mean(), abs=0.5)
+    assert abs(after - before)[before < 60].max() <= 1
+
+
 def test_what_is_there_is_not_done_again(command: Command, source: Path, tmp_path: Path) -> None:
     framed = tmp_path / "framed"
     command("prepare", source, framed, "--device", "cpu")
