@@ -15,7 +15,7 @@ SEEN = (80, 64)
 WIDTHS = (32, 64, 64, 64)
 """Channels after each convolution, which halve the resolution."""
 HIDDEN = 128
-KNOTS = (6, 5)
+KNOTS = (8, 6)
 """Places down and across that are moved each in its own way; between them it is smooth."""
 FARTHEST = 0.1
 """By which a place can be moved, of half the frame's side: 10 pixels across and 12 down of 200 x 250."""

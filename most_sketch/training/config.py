@@ -119,6 +119,9 @@ class TrainConfig:
     Beyond the paper."""
     support: int = 4
     """Pairs that are written in such a step."""
+    teach_warp: bool = False
+    """Teach where drawings lie anew (`training.warp_lessons`), for other pairs, though `--init` brings a network that
+    knows."""
     hold_out: int = 10
     """Every n-th pair of each database is never trained on, but validated with; 0 trains on all."""
     flip: bool = True

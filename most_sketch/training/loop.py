@@ -145,12 +145,15 @@ def straighten(
     notify: Callable[[str], None],
 ) -> bool:
     """Bend the photos of all pairs as the network's warp does, if it has one, which is taught first where it has begun
-    with none. Was it, or was it stopped before? Raises `InputError` for pairs that it cannot be taught with."""
+    with none, or is to be taught anew. Was it, or was it stopped before?
+
+    Raises `InputError` for pairs that it cannot be taught with.
+    """
     warp = trainer.artist.generator.warp if isinstance(trainer.artist.generator, Generator) else None
     if warp is None:
         return True
     device = trainer.execution.device
-    if not warp.begun:
+    if not warp.begun or (trainer.config.teach_warp and trainer.step == 0):
         chance = torch.Generator().manual_seed(seed_of(trainer.config.seed, 7))
         photos = [picture[:3] for style in dataset.pictures for picture in style]
         lessons = lessons_of(pairs, photos, warp.habits, chance, stopped)

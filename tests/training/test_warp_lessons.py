@@ -148,8 +148,17 @@ def test_a_run_learns_it_first_resumes_exactly_and_its_file_bends(pairs: Path, t
     second = RunRecord(record.model, replace(SHORT, steps=1), record.data, "none", init=str(whole.folder))
     train(Run(tmp_path / "second"), second, CPU, lambda *_: None, lambda: False, told.append)
     assert told == []
-    state = Run(tmp_path / "second").state()["artist"]
-    assert torch.equal(state["generator.warp.moves.weight"], whole.state()["artist"]["generator.warp.moves.weight"])
+    taught = "generator.warp.moves.weight"
+    assert torch.equal(Run(tmp_path / "second").state()["artist"][taught], whole.state()["artist"][taught])
+    # Unless that is asked for: then once, and no more when it goes on.
+    anew = replace(second, train=replace(second.train, steps=2, teach_warp=True))
+    third = Run(tmp_path / "third")
+    third.begin(anew)
+    go(third, stop_after=1)
+    once = third.state()["artist"][taught]
+    go(third)
+    assert not torch.equal(once, whole.state()["artist"][taught])
+    assert torch.equal(third.state()["artist"][taught], once)
 
 
 @pytest.mark.usefixtures("shorter")
