@@ -1,4 +1,5 @@
-"""What moves the scores: held-out sketches themselves, blurred or shifted, and drawn ones with noise or less contrast.
+"""What moves the scores: held-out sketches themselves, blurred or shifted, and drawn ones with noise, less contrast or
+smooth paper.
 
     python benchmarks/score_limits.py PAIRS [--weights most-net] [--backbones DIR]
 
@@ -17,6 +18,7 @@ from torchvision.transforms.v2 import functional as TF
 from most_sketch.drawing.sketcher import Sketcher
 from most_sketch.evaluation.metrics import load_metrics
 from most_sketch.pairs.pairs import find_pairs, hold_out, read_pair
+from most_sketch.pairs.paper import smooth_paper
 from most_sketch.photo.images import to_levels
 
 FINE_LESS = 0.1
@@ -36,12 +38,14 @@ def main() -> None:
     scores: dict[str, list[dict[str, float]]] = {}
     for pair in hold_out(find_pairs(options.pairs))[1]:
         photo, drawn = read_pair(pair)
-        truth, sketch = (to_levels([picture]) for picture in (drawn, sketcher.sketch(photo, align=False)))
+        ours = sketcher.sketch(photo, align=False).convert("L")
+        truth, sketch, smooth = (to_levels([picture]) for picture in (drawn, ours, smooth_paper(ours, 1.0)))
         pictures = {
             "the sketch that the weights draw": sketch,
             "  with noise of 2 grey levels": sketch + 2 * torch.randn(sketch.shape, generator=chance),
             "  with noise of 4 grey levels": sketch + 4 * torch.randn(sketch.shape, generator=chance),
             "  with less fine contrast": sketch + FINE_LESS * (TF.gaussian_blur(sketch, [17, 17], [1.5, 1.5]) - sketch),
+            "  its paper smoothed": smooth,
             "the artist's, shifted by a pixel": truth.roll(1, -1),
             "  blurred by 0.5 pixels": TF.gaussian_blur(truth, [5, 5], [0.5, 0.5]),
             "  blurred by 0.8 pixels": TF.gaussian_blur(truth, [7, 7], [0.8, 0.8]),
