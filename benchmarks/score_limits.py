@@ -38,7 +38,7 @@ def main() -> None:
     scores: dict[str, list[dict[str, float]]] = {}
     for pair in hold_out(find_pairs(options.pairs))[1]:
         photo, drawn = read_pair(pair)
-        ours = sketcher.sketch(photo, align=False).convert("L")
+        ours = sketcher.sketch(photo, align=False)
         truth, sketch, smooth = (to_levels([picture]) for picture in (drawn, ours, smooth_paper(ours, 1.0)))
         pictures = {
             "the sketch that the weights draw": sketch,
