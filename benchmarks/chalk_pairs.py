@@ -13,11 +13,11 @@ import argparse
 from pathlib import Path
 
 from leave_one_out import spread
+from most_sketch.training.restyle import Restyling, restyle
 
 from most_sketch.pairs.mattes import load_matte
 from most_sketch.pairs.pairs import find_pairs, load_pair
 from most_sketch.photo.images import encode_image, to_image, write_bytes
-from most_sketch.training.restyle import Restyling, restyle
 
 CHALK = Restyling(lines=0.9, hatching=0.8, angle=60, pitch=7, width=1, ink=0.9, paper=-0.85)
 

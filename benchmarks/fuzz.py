@@ -44,36 +44,36 @@ Source = Callable[[random.Random], Iterator[bytes]]
 Reader = Callable[[bytes], None]
 
 
-def mutate(data: bytes, chance: random.Random) -> bytes:
+def mutate(data: bytes, rng: random.Random) -> bytes:
     """One to eight of: bytes changed, a part cut, doubled, overwritten with another part or an extreme number."""
     mutant = bytearray(data)
-    for _ in range(chance.randint(1, 8)):
+    for _ in range(rng.randint(1, 8)):
         if not mutant:
             break
         # Headers decide most.
-        end = len(mutant) if chance.random() < 0.5 else min(len(mutant), 512)
-        place, length = chance.randrange(end), chance.randint(1, 64)
-        match chance.randrange(6):
+        end = len(mutant) if rng.random() < 0.5 else min(len(mutant), 512)
+        place, length = rng.randrange(end), rng.randint(1, 64)
+        match rng.randrange(6):
             case 0:
-                mutant[place] = chance.randrange(256)
+                mutant[place] = rng.randrange(256)
             case 1:
-                mutant[place] ^= 1 << chance.randrange(8)
+                mutant[place] ^= 1 << rng.randrange(8)
             case 2:
                 del mutant[place : place + length]
             case 3:
                 mutant[place:place] = mutant[place : place + length]
             case 4:
-                other = chance.randrange(len(mutant))
+                other = rng.randrange(len(mutant))
                 mutant[place : place + length] = mutant[other : other + length]
             case 5:
-                number = chance.choice([0, 1, 0x7F, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF, 1 << 40])
-                mutant[place : place + 8] = struct.pack(chance.choice("<>") + "Q", number)
-    if chance.random() < 0.1:
-        del mutant[chance.randrange(len(mutant) + 1) :]
+                number = rng.choice([0, 1, 0x7F, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF, 1 << 40])
+                mutant[place : place + 8] = struct.pack(rng.choice("<>") + "Q", number)
+    if rng.random() < 0.1:
+        del mutant[rng.randrange(len(mutant) + 1) :]
     return bytes(mutant)
 
 
-def pictures(chance: random.Random) -> Iterator[bytes]:
+def pictures(rng: random.Random) -> Iterator[bytes]:
     portraits = Portraits(0)
     seeds = [maker(portraits) for _, _, maker in KINDS]
     small = portraits().resize((24, 30))
@@ -85,10 +85,10 @@ def pictures(chance: random.Random) -> Iterator[bytes]:
             continue
         seeds += [buffer.getvalue()] * 4  # small ones are quick, and every byte of them matters more
     while True:
-        yield mutate(chance.choice(seeds), chance)
+        yield mutate(rng.choice(seeds), rng)
 
 
-def weights(chance: random.Random) -> Iterator[bytes]:
+def weights(rng: random.Random) -> Iterator[bytes]:
     config = ModelConfig(channels=4, stem_channels=4, slots=2, injection_channels=2, encoder_blocks=1)
     with tempfile.TemporaryDirectory() as folder:
         save_weights(Path(folder, "tiny.safetensors"), build_generator(config), torch.float16)
@@ -96,33 +96,29 @@ def weights(chance: random.Random) -> Iterator[bytes]:
     (length,) = struct.unpack("<Q", seed[:8])
     header, tensors = seed[8 : 8 + length], seed[8 + length :]
     while True:
-        if chance.random() < 0.3:
-            yield mutate(seed, chance)
+        if rng.random() < 0.3:
+            yield mutate(seed, rng)
             continue
         # With its length right again, a damaged header gets past the first look.
-        damaged = (
-            json.dumps(_damage(json.loads(header), chance)).encode()
-            if chance.random() < 0.5
-            else mutate(header, chance)
-        )
+        damaged = json.dumps(_damage(json.loads(header), rng)).encode() if rng.random() < 0.5 else mutate(header, rng)
         yield struct.pack("<Q", len(damaged)) + damaged + tensors
 
 
-def _damage(header: dict[str, object], chance: random.Random) -> dict[str, object]:
+def _damage(header: dict[str, object], rng: random.Random) -> dict[str, object]:
     """Well-formed JSON that says something else."""
-    name = chance.choice(list(header))
+    name = rng.choice(list(header))
     values = [None, -1, 0, 1 << 62, 1e308, "", "F16", [], [0, 1 << 62], {}, {"dtype": "F64", "shape": [1 << 40]}, True]
     inner = header[name]
-    if isinstance(inner, dict) and inner and chance.random() < 0.8:
-        key = chance.choice(list(inner))
-        if name == "__metadata__" and isinstance(inner[key], str) and chance.random() < 0.8:
+    if isinstance(inner, dict) and inner and rng.random() < 0.8:
+        key = rng.choice(list(inner))
+        if name == "__metadata__" and isinstance(inner[key], str) and rng.random() < 0.8:
             config = json.loads(inner[key])
-            config[chance.choice(list(config))] = chance.choice([*values, 1 << 13, "most-net", "pix2pix", ["a", "b"]])
+            config[rng.choice(list(config))] = rng.choice([*values, 1 << 13, "most-net", "pix2pix", ["a", "b"]])
             inner[key] = json.dumps(config)
         else:
-            inner[key] = chance.choice(values)
+            inner[key] = rng.choice(values)
     else:
-        header[name] = chance.choice(values)
+        header[name] = rng.choice(values)
     return header
 
 
@@ -174,10 +170,10 @@ def main() -> int:
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    chance = random.Random(options.seed)
+    rng = random.Random(options.seed)
     source, read = (pictures, read_picture) if options.what == "pictures" else (weights, read_weights)
     until = time.monotonic() + 60 * options.minutes
-    files = source(chance)
+    files = source(rng)
     if options.corpus:
         files = (path.read_bytes() for path in sorted(options.corpus.rglob("*")) if path.is_file())
     counts, troubles = feed(files, read, until)

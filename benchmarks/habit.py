@@ -25,7 +25,7 @@ from most_sketch.evaluation.metrics import Metrics, load_metrics
 from most_sketch.pairs.bend import bend, field_between
 from most_sketch.pairs.landmarks import Points
 from most_sketch.pairs.pairs import Pair, find_pairs, hold_out, read_pair, read_pictures
-from most_sketch.pairs.prepare import Placed, Preparation, displaced_in, habit_of, place
+from most_sketch.pairs.prepare import Placed, Preparation, landmark_offsets_in, offset_model_of, place
 from most_sketch.photo.faces import FaceFinder
 from most_sketch.photo.images import to_levels
 from most_sketch.photo.mtcnn_networks import load_cascade
@@ -65,10 +65,10 @@ def main() -> None:
     rows: dict[str, list[list[Row]]] = {}
     for database in dict.fromkeys(pair.database for pair in pairs):
         members = [pair for pair in pairs if pair.database == database]
-        displaced = displaced_in(members, finder, how)
+        displaced = landmark_offsets_in(members, finder, how)
         if displaced is None:
             parser.error(f"{database}: drawings that match their photos, or have other points, have no habit")
-        habit = habit_of(members, displaced)
+        habit = offset_model_of(members, displaced)
         hidden = hold_out(members)[1]
         held_out = [place(pair, *read_pictures(pair), finder, how) for pair in hidden]
         told = [habit.of(each.photo_points) for each in held_out]

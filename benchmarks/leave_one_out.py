@@ -37,6 +37,7 @@ from torch import Tensor
 from most_sketch.checkpoints.find import find_weights
 from most_sketch.checkpoints.styles import read_styles_of, with_styles
 from most_sketch.checkpoints.weights import load_weights
+from most_sketch.drawing.contact_sheets import captioned, contact_sheet
 from most_sketch.evaluation.baselines import Method
 from most_sketch.evaluation.columns import COLUMNS
 from most_sketch.evaluation.metrics import Metrics, load_metrics
@@ -44,7 +45,6 @@ from most_sketch.evaluation.scoring import score_pairs
 from most_sketch.network.build import AnyGenerator, draw
 from most_sketch.pairs.pairs import Pair, find_pairs, hold_out, read_pair
 from most_sketch.photo.images import encode_image, read_image, write_bytes
-from most_sketch.training.sheets import captioned, contact_sheet
 
 JUDGE = "lpips_squeeze"
 MEASURED = tuple(column for column in COLUMNS if column.key in ("fsim", "ssim", JUDGE))

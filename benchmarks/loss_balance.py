@@ -37,7 +37,7 @@ def main() -> None:
     style = torch.zeros(len(pairs), dtype=torch.long)
 
     with torch.no_grad():
-        sketch = trainer.artist.generator(photo, style)
+        sketch = trainer.model.generator(photo, style)
         *wanted, _ = trainer.discriminator(photo, target, style)
     sketch.requires_grad_()
     *features, logits = trainer.discriminator(photo, sketch, style)
@@ -45,7 +45,7 @@ def main() -> None:
         "adversarial": losses.adversarial_generator(logits),
         "feature_matching": losses.feature_matching(features, wanted),
         "reconstruction": losses.reconstruction(sketch, target),
-        "ssim": losses.dissimilarity(sketch, target),
+        "ssim": losses.ssim_loss(sketch, target),
     }
     if backbone is not None:
         ours, theirs = backbone(sketch), backbone(target)

@@ -99,10 +99,10 @@ def two_faces(portrait: Image.Image) -> bytes:
     return encoded(both, "JPEG")
 
 
-def mutated(portrait: Image.Image, chance: random.Random) -> bytes:
+def mutated(portrait: Image.Image, rng: random.Random) -> bytes:
     data = bytearray(encoded(portrait, "JPEG"))
     for _ in range(20):
-        data[chance.randrange(len(data))] = chance.randrange(256)
+        data[rng.randrange(len(data))] = rng.randrange(256)
     return bytes(data)
 
 

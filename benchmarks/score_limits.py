@@ -34,7 +34,7 @@ def main() -> None:
 
     metrics = load_metrics(options.backbones, torch.device("cpu"))
     sketcher = Sketcher.load(options.weights, "cpu")
-    chance = torch.Generator().manual_seed(0)
+    rng = torch.Generator().manual_seed(0)
     scores: dict[str, list[dict[str, float]]] = {}
     for pair in hold_out(find_pairs(options.pairs))[1]:
         photo, drawn = read_pair(pair)
@@ -42,8 +42,8 @@ def main() -> None:
         truth, sketch, smooth = (to_levels([picture]) for picture in (drawn, ours, smooth_paper(ours, 1.0)))
         pictures = {
             "the sketch that the weights draw": sketch,
-            "  with noise of 2 grey levels": sketch + 2 * torch.randn(sketch.shape, generator=chance),
-            "  with noise of 4 grey levels": sketch + 4 * torch.randn(sketch.shape, generator=chance),
+            "  with noise of 2 grey levels": sketch + 2 * torch.randn(sketch.shape, generator=rng),
+            "  with noise of 4 grey levels": sketch + 4 * torch.randn(sketch.shape, generator=rng),
             "  with less fine contrast": sketch + FINE_LESS * (TF.gaussian_blur(sketch, [17, 17], [1.5, 1.5]) - sketch),
             "  its paper smoothed": smooth,
             "the artist's, shifted by a pixel": truth.roll(1, -1),

@@ -46,10 +46,10 @@ def drawn_by(weights: str) -> Callable[[Pair], Image.Image]:
     return lambda pair: sketcher.sketch(read_pair(pair)[0], align=False)
 
 
-def moved(pair: Pair, chance: torch.Generator) -> Image.Image:
+def moved(pair: Pair, rng: torch.Generator) -> Image.Image:
     """The drawing of a pair as a training step may see it."""
     photo, sketch = map(to_tensor, read_pair(pair))
-    return to_image(augment(photo, sketch, torch.ones_like(sketch), MOVES, chance)[1])
+    return to_image(augment(photo, sketch, torch.ones_like(sketch), MOVES, rng)[1])
 
 
 def main() -> None:
@@ -63,10 +63,10 @@ def main() -> None:
     pairs = hold_out(find_pairs(options.pairs))[not options.trained]
     if options.against:
         others = {(pair.database, pair.name): pair for pair in find_pairs(options.against)}
-        chance = torch.Generator().manual_seed(0)
+        rng = torch.Generator().manual_seed(0)
         methods: dict[str, Callable[[Pair], Image.Image]] = {
             "there": lambda pair: read_pair(others[pair.database, pair.name])[1],
-            "there, moved": lambda pair: moved(others[pair.database, pair.name], chance),
+            "there, moved": lambda pair: moved(others[pair.database, pair.name], rng),
         }
     else:
         methods = {name: drawn_by(name) for name in options.weights}

@@ -22,9 +22,9 @@ import torch
 from torch.utils.data import DataLoader
 
 from most_sketch.pairs.pairs import find_pairs
+from most_sketch.training.config import PRESETS
 from most_sketch.training.loop import CALIBRATION_SKETCHES
 from most_sketch.training.perceptual import load_backbone
-from most_sketch.training.presets import PRESETS
 from most_sketch.training.samples import PairSet, StyleSampler
 from most_sketch.training.trainer import Execution, Trainer
 

@@ -39,8 +39,8 @@ NEW_BLOCK = 1
 def begin(teacher: Generator) -> MostNetTraining:
     """A network of twice the feature stride with all of the teacher's tensors that have a place in it."""
     config = replace(teacher.config, feature_stride=2 * teacher.config.feature_stride)
-    artist = MostNetTraining(config, TrainConfig())
-    ours, theirs = artist.generator.state_dict(), {}
+    model = MostNetTraining(config, TrainConfig())
+    ours, theirs = model.generator.state_dict(), {}
     for name, tensor in teacher.state_dict().items():
         if name.startswith("photo_encoder.blocks."):
             *before, place, rest = name.split(".", 3)
@@ -52,12 +52,12 @@ def begin(teacher: Generator) -> MostNetTraining:
         elif name == "renderer.decoder.upsample.0.conv2.weight":
             # The skip joins a stage later now.
             tensor.copy_(theirs[name][:, : tensor.shape[1]])
-    return artist
+    return model
 
 
-def teach(teacher: Generator, artist: MostNetTraining, data: PairSet, config: TrainConfig) -> None:
+def teach(teacher: Generator, model: MostNetTraining, data: PairSet, config: TrainConfig) -> None:
     """Bring the two encoders' features to the teacher's."""
-    generator, sketch_encoder = artist.generator, artist.sketch_encoder
+    generator, sketch_encoder = model.generator, model.sketch_encoder
     students = nn.ModuleList([generator.photo_encoder, sketch_encoder]).train()
     optimiser = torch.optim.Adam(students.parameters(), RATE)
     schedule = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.01, config.steps)
@@ -107,9 +107,9 @@ if __name__ == "__main__":
     )
     pairs = [hold_out(find_pairs(folders[style]))[0] for style in teacher.config.styles]
     torch.manual_seed(0)
-    artist = begin(teacher).to(memory_format=torch.channels_last)
-    teach(teacher, artist, PairSet(pairs, config, options.backgrounds and Backgrounds(options.backgrounds)), config)
+    model = begin(teacher).to(memory_format=torch.channels_last)
+    teach(teacher, model, PairSet(pairs, config, options.backgrounds and Backgrounds(options.backgrounds)), config)
     run = Run(options.out)
-    run.begin(RunRecord(artist.generator.config, config, folders, "none"))
-    state = {"step": config.steps, "artist": artist.state_dict(), "discriminator": {}}
-    run.save(state, artist.generator, config.hold_out)
+    run.begin(RunRecord(model.generator.config, config, folders, "none"))
+    state = {"step": config.steps, "model": model.state_dict(), "discriminator": {}}
+    run.save(state, model.generator, config.hold_out)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from most_sketch.drawing.sketcher import Sketcher
     from most_sketch.errors import FaceError, InputError, MostSketchError, WeightsError
     from most_sketch.network.config import ModelConfig
-    from most_sketch.training.teach import teach
+    from most_sketch.teaching.teach import teach
 
 __version__ = "0.1.0"
 __all__ = [
@@ -39,7 +39,7 @@ _HOME = {
     "MostSketchError": "most_sketch.errors",
     "Sketcher": "most_sketch.drawing.sketcher",
     "WeightsError": "most_sketch.errors",
-    "teach": "most_sketch.training.teach",
+    "teach": "most_sketch.teaching.teach",
 }
 
 

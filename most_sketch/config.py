@@ -11,6 +11,7 @@ from dataclasses import asdict, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from most_sketch.errors import WeightsError
+from most_sketch.saved_names import current_settings
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -26,8 +27,10 @@ def to_dict(config: DataclassInstance) -> dict[str, Any]:
 def from_dict(kind: type[Config], values: Mapping[str, Any]) -> Config:
     """Build a config from a plain dict that may come from an untrusted file.
 
-    Missing fields take their defaults. Unknown fields and values of another type raise `WeightsError`.
+    Fields may have their old names; fields that are gone are left out (`saved_names`). Missing fields take their
+    defaults. Unknown fields and values of another type raise `WeightsError`.
     """
+    values = current_settings(values)
     known = {field.name: field.default for field in fields(kind)}
     for name in values:
         if name not in known:

@@ -78,11 +78,13 @@ def onnx_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("weights") / "exported.safetensors"
     torch.manual_seed(0)
     small = {"channels": 16, "stem_channels": 8, "slots": 8, "injection_channels": 8, "output_channels": 2}
-    config = ModelConfig(STYLES, **small, feature_stride=8, frame_height=300, context_blocks=1, matting=True, habits=1)
+    config = ModelConfig(
+        STYLES, **small, feature_stride=8, frame_height=300, context_blocks=1, matting=True, warp_domains=1
+    )
     generator = Generator(config)
     for name, parameter in generator.named_parameters():
         # So that matte, context and warp, which begin as doing nothing, do something.
-        if "output.weight" in name or "warp.moves" in name:
+        if "output.weight" in name or "warp.offsets" in name:
             torch.nn.init.normal_(parameter, std=0.3)
     save_weights(path, generator, torch.float16)
     make_graph(path, cached_graph(config))

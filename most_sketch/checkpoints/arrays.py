@@ -12,6 +12,7 @@ from safetensors import SafetensorError, deserialize
 
 from most_sketch.checkpoints.header import NOT_DRAWN_WITH, open_weights
 from most_sketch.errors import WeightsError
+from most_sketch.saved_names import current_tensor
 
 Array = NDArray[np.float32]
 
@@ -33,7 +34,7 @@ def read_arrays(path: Path) -> dict[str, Array]:
         except (SafetensorError, ValueError) as error:
             raise WeightsError(f"{path}: not a safetensors file, or cut short ({error})") from error
     arrays = {
-        name: TO_FLOAT32[tensor["dtype"]](tensor["data"]).reshape(tensor["shape"])
+        current_tensor(name): TO_FLOAT32[tensor["dtype"]](tensor["data"]).reshape(tensor["shape"])
         for name, tensor in tensors
         if not name.startswith(NOT_DRAWN_WITH)
     }

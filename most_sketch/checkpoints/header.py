@@ -20,6 +20,7 @@ from most_sketch.checkpoints.trained import Trained
 from most_sketch.config import from_dict
 from most_sketch.errors import WeightsError
 from most_sketch.network.config import ModelConfig
+from most_sketch.saved_names import current_tensors
 
 CONFIG_KEY = "most_sketch_model"
 """Where the metadata of a weights file holds its `ModelConfig`, as JSON."""
@@ -131,7 +132,9 @@ def _parse(path: Path, file: IO[bytes]) -> Contents:
     try:
         header = load_json(file.read(length))
         metadata = header.pop("__metadata__", {})
-        shapes = {name: _shape(tensor, body) for name, tensor in header.items()}
+        shapes = current_tensors({name: _shape(tensor, body) for name, tensor in header.items()})
+        if len(shapes) < len(header):
+            raise ValueError("a tensor by its old and its new name")
         dtypes = frozenset(str(tensor["dtype"]) for tensor in header.values())
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise WeightsError(f"{path}: not a safetensors file that can be read ({brief(error)})") from error

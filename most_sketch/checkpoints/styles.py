@@ -20,7 +20,7 @@ from most_sketch.errors import InputError, WeightsError
 from most_sketch.network.build import AnyGenerator
 from most_sketch.network.config import STYLE_NAME, ModelConfig
 from most_sketch.network.generator import Generator, Renderer
-from most_sketch.network.low_rank import changed
+from most_sketch.network.lora import changed
 from most_sketch.photo.images import write_bytes
 
 STYLE_FORMAT = 1
@@ -75,7 +75,7 @@ class Style:
     """(K, C), as `memory.Memory` has them for each style."""
     values: Tensor
     change: Mapping[str, Tensor] = field(default_factory=dict)
-    """Of the renderer, as `low_rank.change_of` has it; empty if it is the network's own."""
+    """Of the renderer, as `lora.change_of` has it; empty if it is the network's own."""
 
     def half(self) -> Style:
         """As it is after it was saved."""

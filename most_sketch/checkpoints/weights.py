@@ -31,6 +31,7 @@ from most_sketch.network.config import ModelConfig
 from most_sketch.network.discriminator import PatchDiscriminator
 from most_sketch.network.encoder import Encoder
 from most_sketch.photo.images import write_bytes
+from most_sketch.saved_names import current_tensors
 
 TRAINING_ONLY = ("memory.started", "memory.idle")
 """Buffers that matter while the memory is being updated; a released file leaves them out."""
@@ -166,7 +167,7 @@ def _set_to_mean(networks: Sequence[nn.Module]) -> None:
 def read_tensors(path: Path, data: bytes) -> dict[str, Tensor]:
     """The tensors in a whole file, as float32. From bytes and not mapped: nobody can change them afterwards."""
     try:
-        state = {name: tensor.float() for name, tensor in load(data).items()}
+        state = {name: tensor.float() for name, tensor in current_tensors(load(data)).items()}
     except (SafetensorError, ValueError, KeyError) as error:
         raise WeightsError(f"{path}: not a safetensors file, or cut short ({error})") from error
     broken = [name for name, tensor in state.items() if not tensor.isfinite().all()]

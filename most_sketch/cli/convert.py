@@ -22,7 +22,7 @@ from most_sketch.terminal import say
 if TYPE_CHECKING:
     from most_sketch.drawing.cluster import Cluster
     from most_sketch.drawing.jobs import Job
-    from most_sketch.drawing.options import Network, Options
+    from most_sketch.drawing.options import ModelSpec, Options
     from most_sketch.drawing.records import Record
     from most_sketch.network.config import ModelConfig
 
@@ -138,11 +138,11 @@ def convert_command(
             raise typer.BadParameter("--ray writes files; name a folder with -o")
 
     from most_sketch.checkpoints.find import DEFAULT_WEIGHTS, names_style_file
-    from most_sketch.drawing.options import Network, Options
+    from most_sketch.drawing.options import ModelSpec, Options
 
     files = tuple(filter(names_style_file, wanted))
     # Workers draw many photos: their start counts for nothing.
-    network = Network(weights or DEFAULT_WEIGHTS, device, precision, offline, files, "torch" if cluster else engine)
+    network = ModelSpec(weights or DEFAULT_WEIGHTS, device, precision, offline, files, "torch" if cluster else engine)
     options = partial(
         Options,
         name_styles=several,
@@ -176,7 +176,7 @@ def _draw(
     jobs: list[Job],
     options: Callable[[tuple[str, ...]], Options],
     wanted: tuple[str, ...],
-    network: Network,
+    network: ModelSpec,
     cluster: Cluster | None,
     report: BatchReport,
 ) -> Generator[Record, None, None]:

@@ -38,14 +38,15 @@ def prepare_command(
             "--fit", help="Bend each drawing onto its photo, where the two are not of one size.", rich_help_panel=PAIRS
         ),
     ] = False,
-    keep_habit: Annotated[
+    keep_predictable_offset: Annotated[
         bool,
         typer.Option(
-            "--keep-habit",
+            "--keep-predictable-offset",
             help="With --fit: leave what photos tell of where their drawings lie; for benchmarks.",
             rich_help_panel=PAIRS,
         ),
     ] = False,
+    keep_habit: Annotated[bool, typer.Option("--keep-habit", hidden=True)] = False,
     onto: Annotated[
         str | None,
         typer.Option(
@@ -97,15 +98,16 @@ def prepare_command(
 
     if frame not in FRAMES:
         raise InputError(f"--frame {frame}: there are {', '.join(FRAMES)}{did_you_mean(frame, FRAMES)}")
-    if keep_habit and not fit:
-        raise InputError("--keep-habit goes with --fit")
+    keep_predictable_offset = keep_predictable_offset or keep_habit
+    if keep_predictable_offset and not fit:
+        raise InputError("--keep-predictable-offset goes with --fit")
     if onto and not fit:
         raise InputError("--onto goes with --fit")
     origin, target = source.resolve(), destination.resolve()
     if origin == target or origin in target.parents or target in origin.parents:
         raise InputError(f"{destination}: the pairs in the frame need a folder of their own, outside {source}")
     pairs = find_pairs(source)
-    how = Preparation(scale, frame, fit, keep_habit, keep_paper, smooth_paper, min_confidence)
+    how = Preparation(scale, frame, fit, keep_predictable_offset, keep_paper, smooth_paper, min_confidence)
     if onto:
         say(f"before each database the photos are drawn by {onto}, and the drawings registered")
     draw = partial(Sketcher.load(onto, device).sketch, align=False) if onto else None

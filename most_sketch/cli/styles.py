@@ -72,9 +72,9 @@ def styles_command(
 
 def _draw(photo: Path | None, output: Path, weights: Path, styles: Sequence[Path], device: str) -> None:
     from most_sketch.checkpoints.packaged import examples_folder
+    from most_sketch.drawing.contact_sheets import captioned
     from most_sketch.drawing.sketcher import Sketcher
     from most_sketch.photo.images import encode_image, read_image, write_bytes
-    from most_sketch.training.sheets import captioned
 
     picture = read_image(photo or examples_folder() / "astronaut.jpg")
     sketcher = Sketcher.load(weights, device, styles=styles, photos=1)

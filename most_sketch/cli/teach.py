@@ -93,7 +93,7 @@ def teach_command(
     from most_sketch.checkpoints.header import STYLE_SUFFIX
     from most_sketch.checkpoints.styles import save_style
     from most_sketch.photo.images import WRITE_FORMATS, encode_image, write_bytes
-    from most_sketch.training.teach import Teaching, teach
+    from most_sketch.teaching.teach import Teaching, teach
 
     if output.suffix != STYLE_SUFFIX:
         raise InputError(f"{output}: a style is a {STYLE_SUFFIX} file")
@@ -119,7 +119,7 @@ def teach_command(
             say(f"  {problem}")
     if taught.unaided:
         say(f"taught without style and content loss, strokes may be less true: {taught.unaided}")
-    count = f"{taught.judged} pairs that were held out" if taught.judged else "the pairs that taught it"
+    count = f"{taught.held_out} pairs that were held out" if taught.held_out else "the pairs that taught it"
     say(f"difference from {count}: " + ", ".join(f"{way} {value:.3f}" for way, value in taught.differences.items()))
     if sheet is not None:
         write_bytes(sheet, encode_image(taught.sheet, sheet.suffix.lower()))

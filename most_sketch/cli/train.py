@@ -93,8 +93,7 @@ def train_command(
         str | None,
         typer.Option(
             metavar="WEIGHTS",
-            help="What to begin with: the networks of an earlier run and its memories of styles of the same name; "
-            "or, with --set fixed_memory=true, weights to draw with.",
+            help="What to begin with: an earlier run or weights. Styles of the same name keep their memories.",
             rich_help_panel=INPUT,
         ),
     ] = None,
@@ -140,8 +139,8 @@ def train_command(
     from most_sketch.distribution import anywhere, process_group, rank
     from most_sketch.network.precision import choose_precision
     from most_sketch.training.loop import train
+    from most_sketch.training.run_report import tensorboard_log
     from most_sketch.training.runs import Run
-    from most_sketch.training.tensorboard import tensorboard_log
     from most_sketch.training.trainer import Execution
 
     run = Run(out)
@@ -203,7 +202,7 @@ def _new_record(
 ) -> RunRecord:
     """The record of a new run: a preset, or the network it begins with, with `values` changed."""
     from most_sketch.pairs.pairs import find_pairs, frame_height
-    from most_sketch.training.presets import PRESETS, override
+    from most_sketch.training.config import PRESETS, override
     from most_sketch.training.runs import RunRecord, network_of
 
     if name and name not in PRESETS:

@@ -12,8 +12,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 PLAIN_EVERY = 50
 """Steps between lines where no live display can be shown."""
 LOSSES = ("reconstruction", "style", "content", "adversarial", "discriminator", "memory_refinement")
-SHOWN = (*LOSSES, *(f"episode_{name}" for name in LOSSES))
-"""Of steps of either kind, which have not all of them."""
 SPEED_PERIOD = 600.0
 """Seconds over which the speed is taken: within Rich's 30 a slow machine does no two steps, and knows no time left."""
 
@@ -51,7 +49,7 @@ def progress(steps: int, live: bool, console: Console | None = None) -> Iterator
 
         def report(step: int, scores: Mapping[str, float]) -> None:
             validation = "validation_l1" in scores
-            texts = _texts(scores if validation else {name: scores[name] for name in SHOWN if name in scores})
+            texts = _texts(scores if validation else {name: scores[name] for name in LOSSES if name in scores})
             if not validation:
                 display.figures = texts
                 display.update(task, completed=step)

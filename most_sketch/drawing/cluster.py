@@ -18,7 +18,7 @@ from typing import Any
 from most_sketch.checkpoints.find import DEFAULT_WEIGHTS
 from most_sketch.drawing.batch import draw_all, explain
 from most_sketch.drawing.jobs import Job
-from most_sketch.drawing.options import Network, Options
+from most_sketch.drawing.options import ModelSpec, Options
 from most_sketch.drawing.ray_connection import LOCAL, connected
 from most_sketch.drawing.records import Record, sweeping
 from most_sketch.errors import first_line
@@ -63,7 +63,7 @@ class DrawSketches:
         align: bool = True,
         size: int | None = None,
     ) -> None:
-        self._sketcher = Network(weights, device, precision).load()
+        self._sketcher = ModelSpec(weights, device, precision).load()
         self._style = self._sketcher.styles[self._sketcher.style_index(style)]
         self._align = align
         self._size = size
@@ -85,7 +85,7 @@ class DrawSketches:
 
 
 def run_on_ray(
-    jobs: Sequence[Job], options: Options, network: Network, cluster: Cluster
+    jobs: Sequence[Job], options: Options, network: ModelSpec, cluster: Cluster
 ) -> Generator[Record, None, None]:
     """As `batch.run`, by Ray's workers; records come in the order in which photos are done.
 
@@ -146,7 +146,7 @@ class _Worker:
     """What a worker is made of."""
 
     options: Options
-    network: Network
+    network: ModelSpec
     folder: str = field(default_factory=os.getcwd)
     """Where the driver is, to which paths are relative."""
 

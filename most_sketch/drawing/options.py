@@ -20,7 +20,7 @@ Layout = Literal["crop", "photo", "side-by-side"]
 
 
 @dataclass(frozen=True)
-class Network:
+class ModelSpec:
     """What a `Sketcher` is loaded from, and how."""
 
     weights: str | Path = DEFAULT_WEIGHTS
@@ -62,7 +62,7 @@ class Network:
         choose_engine(self.engine, path, self.device, self.precision, self.styles, photos)
         return find_graph(read_header(path).config) is None
 
-    def found(self) -> Network:
+    def found(self) -> ModelSpec:
         """The same with the files of its weights, which were compared with their checksum, and of its styles.
 
         Raises `WeightsError`.

@@ -56,7 +56,7 @@ def render_report(evaluations: Sequence[Evaluation], cases: Sequence[Case], made
         identity=_identity(evaluations),
         notes="".join(f"<p>{escape(line)}</p>" for line in lines),
         bars=_bars(evaluations),
-        judge=escape(f"By {first.judge.title}{f' of {first.method}' if len(evaluations) > 1 else ''}"),
+        ranked_by=escape(f"By {first.ranked_by.title}{f' of {first.method}' if len(evaluations) > 1 else ''}"),
         cases="".join(_case(case, evaluations) for case in cases),
         strips=_strips(evaluations),
         made="".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in _making(made)),

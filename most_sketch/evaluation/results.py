@@ -97,13 +97,13 @@ class Evaluation:
         return stdev(score.values[key] for score in scores)
 
     @property
-    def judge(self) -> Column:
+    def ranked_by(self) -> Column:
         """The column that tells good sketches from bad: LPIPS, which is nearest to what people say, or FSIM."""
         return next((column for column in self.measured if column.key.startswith("lpips")), self.measured[0])
 
     def examples(self) -> dict[str, int]:
         """Places in `scores` of the best, the median and the worst sketch; fewer where there are fewer pairs."""
-        column = self.judge
+        column = self.ranked_by
         order = sorted(
             range(len(self.scores)),
             key=lambda place: self.scores[place].values[column.key],

@@ -5,10 +5,9 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
+from most_sketch.network.baselines import ResNetGenerator, UNet256
 from most_sketch.network.config import ModelConfig
-from most_sketch.network.cyclegan import ResNetGenerator
 from most_sketch.network.generator import Generator
-from most_sketch.network.pix2pix import UNet256
 
 AnyGenerator = Generator | UNet256 | ResNetGenerator
 """Called with a photo (B, 3, H, W) in [-1, 1] and style indices (B,); returns sketches (B, 1, H, W) in [-1, 1]."""

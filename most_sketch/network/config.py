@@ -23,7 +23,7 @@ at 500 x 625 are as sure as at 400 x 500, and finer. Larger was not looked at.""
 class ModelConfig:
     """The shape of a MOST-Net; rides in the metadata of every weights file.
 
-    The defaults are what a file that leaves a field out means; `training.presets` has ours, the paper's, Pix2Pix's.
+    The defaults are what a file that leaves a field out means; `PRESETS` has ours, the paper's, Pix2Pix's.
     """
 
     styles: tuple[str, ...] = ("pencil",)
@@ -49,9 +49,9 @@ class ModelConfig:
     context_blocks: int = 0
     """Residual blocks of each encoder at a quarter of that resolution, which see nearly the whole picture: hair or a
     dark background is a question of what is around it. Beyond the paper. They begin as adding nothing."""
-    habits: int = 0
-    """Databases whose drawings lie elsewhere than their photos, each in its own way: photos are bent to where such a
-    drawing of them would lie, before they are drawn (`network.warp`). 0 leaves them. Beyond the paper."""
+    warp_domains: int = 0
+    """Databases whose drawings lie elsewhere than their photos, each in its own way. Photos are bent to where such a
+    drawing would lie, before they are drawn (`network.warp`). 0 leaves them. Beyond the paper."""
     matting: bool = False
     """Tell the person from the background, learnt from masks, and draw the person only. Beyond the paper."""
     memory: bool = True
@@ -99,7 +99,7 @@ class ModelConfig:
         for name in ("channels", "stem_channels", "slots", "injection_channels", "output_channels"):
             if not 1 <= getattr(self, name) <= MAX_WIDTH:
                 raise ValueError(f"{name} must be from 1 to {MAX_WIDTH}, not {getattr(self, name)}")
-        for name in ("habits", "encoder_blocks", "context_blocks", "injection_blocks", "decoder_blocks"):
+        for name in ("warp_domains", "encoder_blocks", "context_blocks", "injection_blocks", "decoder_blocks"):
             if not 0 <= getattr(self, name) <= MAX_BLOCKS:
                 raise ValueError(f"{name} must be from 0 to {MAX_BLOCKS}, not {getattr(self, name)}")
 

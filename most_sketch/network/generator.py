@@ -95,7 +95,7 @@ class Generator(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        self.warp = Warp(config.habits) if config.habits else None
+        self.warp = Warp(config.warp_domains) if config.warp_domains else None
         self.photo_encoder = Encoder(3, config)
         styles, slots, channels = len(config.styles), config.slots, config.channels
         self.memory: Memory | Constant = (

@@ -22,29 +22,29 @@ FARTHEST = 0.1
 
 
 class Warp(nn.Module):
-    """A spatial transformer (Jaderberg et al. 2015) of smooth bends, for the habits of so many databases.
+    """A spatial transformer (Jaderberg et al. 2015) of smooth bends, one for each of several databases (domains).
 
-    Photo (B, 3, H, W) in [-1, 1], the whole frame -> bent photo. It begins as bending nothing, and learns from
-    landmarks before the rest does (`training.warp_lessons`): of the sketch's losses it learnt nothing.
+    Photo (B, 3, H, W) in [-1, 1], the whole frame -> bent photo. It begins as bending nothing. It is trained on
+    landmarks before the rest (`training.warp_training`): from the losses of sketches it learnt nothing.
     """
 
-    def __init__(self, habits: int) -> None:
+    def __init__(self, domains: int) -> None:
         super().__init__()
-        self.habits = habits
+        self.domains = domains
         self.layers = nn.ModuleList(
             nn.Conv2d(before, after, 3, 2, padding=1) for before, after in zip((3, *WIDTHS), WIDTHS, strict=False)
         )
         shrunk = 2 ** len(WIDTHS)
         self.hidden = nn.Linear(WIDTHS[-1] * (SEEN[0] // shrunk) * (SEEN[1] // shrunk), HIDDEN)
-        self.moves = nn.Linear(HIDDEN, habits * 2 * KNOTS[0] * KNOTS[1])
-        self.habit = nn.Linear(HIDDEN, habits + 1)
-        for parameter in self.moves.parameters():
+        self.offsets = nn.Linear(HIDDEN, domains * 2 * KNOTS[0] * KNOTS[1])
+        self.domain_logits = nn.Linear(HIDDEN, domains + 1)
+        for parameter in self.offsets.parameters():
             nn.init.zeros_(parameter)
 
     @property
     def begun(self) -> bool:
         """Does it bend anything yet?"""
-        return bool(self.moves.weight.any())
+        return bool(self.offsets.weight.any())
 
     def forward(self, photo: Tensor) -> Tensor:
         return self.bend(photo, photo)
@@ -56,20 +56,20 @@ class Warp(nn.Module):
     def bends(self, photo: Tensor) -> Tensor:
         """From where beside it each place of the bent photo comes, as `bent` takes it.
 
-        The sum over the habits, each as much as the photo looks like one of its database.
+        The sum over the domains, each weighted by how likely the photo is of it.
         """
-        moves, looks = self.told(look(photo))
-        likely = looks.softmax(dim=1)[:, :-1]
-        return spread_out((likely[..., None, None, None] * moves).sum(dim=1), *photo.shape[-2:])
+        offsets, domain_logits = self.predict(look(photo))
+        likely = domain_logits.softmax(dim=1)[:, :-1]
+        return spread_out((likely[..., None, None, None] * offsets).sum(dim=1), *photo.shape[-2:])
 
-    def told(self, seen: Tensor, dropout: float = 0.0) -> tuple[Tensor, Tensor]:
-        """Of photos (B, 3, *SEEN), whichever database they are of: how each habit would bend them at the knots,
-        (B, habits, 2, *KNOTS), and logits (B, habits + 1) of whose they are, the last for none of those."""
+    def predict(self, seen: Tensor, dropout: float = 0.0) -> tuple[Tensor, Tensor]:
+        """Photos (B, 3, *SEEN) -> the bends of each domain at the knots, (B, domains, 2, *KNOTS), and logits of the
+        photo's domain, (B, domains + 1), the last for none of them."""
         for layer in self.layers:
             seen = F.relu(layer(seen))
         hidden = F.dropout(F.relu(self.hidden(F.dropout(seen.flatten(1), dropout))), dropout)
-        moves = FARTHEST * torch.tanh(self.moves(hidden).float())
-        return moves.view(-1, self.habits, 2, *KNOTS), self.habit(hidden).float()
+        offsets = FARTHEST * torch.tanh(self.offsets(hidden).float())
+        return offsets.view(-1, self.domains, 2, *KNOTS), self.domain_logits(hidden).float()
 
 
 def look(photo: Tensor) -> Tensor:

@@ -13,8 +13,8 @@ from PIL import Image
 from scipy import ndimage
 from scipy.interpolate import RBFInterpolator
 
-from most_sketch.pairs.between import twice
 from most_sketch.pairs.landmarks import Points
+from most_sketch.pairs.resample import upsample2x
 from most_sketch.photo.frame import FRAME_HEIGHT, FRAME_WIDTH, WHITE, Point
 
 MESH_STEP, MESH = 2, 100
@@ -84,7 +84,7 @@ def bend(drawing: Image.Image, field: Field, paper: int = WHITE) -> Image.Image:
     x, y = (ndimage.map_coordinates(field[..., axis], places, order=1, mode="nearest") * scale - 0.5 for axis in (0, 1))
     x, y = (_back_inside(places, side, scale) for places, side in ((x, drawing.width), (y, drawing.height)))
     grey = np.asarray(drawing, dtype=np.float32)
-    bent = ndimage.map_coordinates(twice(grey), [2 * y, 2 * x], order=3, cval=paper, mode="constant")
+    bent = ndimage.map_coordinates(upsample2x(grey), [2 * y, 2 * x], order=3, cval=paper, mode="constant")
     return Image.fromarray(bent.clip(0, 255).round().astype(np.uint8))
 
 

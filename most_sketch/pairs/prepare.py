@@ -18,9 +18,9 @@ from PIL import Image
 
 from most_sketch.errors import FaceError, InputError
 from most_sketch.pairs.bend import Field, bend, field_between, outline_points
-from most_sketch.pairs.habit import Displaced, Habit, learn_habit
 from most_sketch.pairs.landmarks import FRAMES, Points, eyes_of, read_points
 from most_sketch.pairs.mattes import one_person
+from most_sketch.pairs.offset_model import LandmarkOffsets, OffsetModel, fit_offset_model
 from most_sketch.pairs.pairs import Pair, hold_out, read_pictures
 from most_sketch.pairs.paper import clear_paper, erase_edges, outline_of, person_in, smooth_paper, whiten
 from most_sketch.pairs.register import after, flow_between, limited
@@ -56,9 +56,9 @@ class Preparation:
     """Where the face is in it: a name in `landmarks.FRAMES`."""
     fit: bool = False
     """Bend drawings that do not match their photos onto them."""
-    keep_habit: bool = False
-    """Leave the displacement of a database's drawings in them as far as photos tell it (`habit`): where unbent drawings
-    are the truth that is scored against, it is to be learnt."""
+    keep_predictable_offset: bool = False
+    """Leave the displacement of a database's drawings in them as far as photos tell it (`offset_model`): where
+    unbent drawings are scored against, a network must learn it."""
     keep_paper: bool = False
     """Leave the drawings' paper as it is, grain, captions and all: benchmarks are scored against that."""
     smooth_paper: bool = False
@@ -121,26 +121,26 @@ def prepare(
     The largest face is brought into the frame. Beyond the picture's edge the photo goes on and the sketch is white
     paper, as white as all its paper is made. Drawings that are bent are registered to what `draw` makes of their photos
     too, if it is given. Pairs that are there already are not done again. Where what photos tell is left in drawings,
-    DATABASE/displaced.safetensors says where they lay (`Displaced`). Yields what became of each pair; raises
+    DATABASE/displaced.safetensors says where they lay (`LandmarkOffsets`). Yields what became of each pair; raises
     `InputError` if the destination cannot be written.
     """
     how = how or Preparation()
     for _, group in groupby(pairs, key=lambda pair: pair.database):
         members = list(group)
-        displaced = displaced_in(members, finder, how) if how.fit and how.keep_habit else None
-        habit = None if displaced is None else habit_of(members, displaced)
-        if displaced is not None:
-            displaced.write(destination / members[0].database)
+        measured = landmark_offsets_in(members, finder, how) if how.fit and how.keep_predictable_offset else None
+        offsets = None if measured is None else offset_model_of(members, measured)
+        if measured is not None:
+            measured.write(destination / members[0].database)
         flows: dict[str, Field] = {}
         if draw is not None and not all(_goes_to(destination, pair, "sketches").exists() for pair in members):
-            flows = flows_of(members, finder, how, habit, draw)
+            flows = flows_of(members, finder, how, offsets, draw)
         for pair in members:
             photo_path, sketch_path, mask_path = (
                 _goes_to(destination, pair, folder) for folder in ("photos", "sketches", "masks")
             )
             if not sketch_path.exists():
                 try:
-                    framed = in_the_frame(pair, finder, how, habit, flows.get(pair.name))
+                    framed = in_the_frame(pair, finder, how, offsets, flows.get(pair.name))
                 except InputError as error:
                     yield Prepared(pair, str(error))
                     continue
@@ -154,9 +154,9 @@ def prepare(
 
 
 def in_the_frame(
-    pair: Pair, finder: FaceFinder, how: Preparation, habit: Habit | None = None, flow: Field | None = None
+    pair: Pair, finder: FaceFinder, how: Preparation, offsets: OffsetModel | None = None, flow: Field | None = None
 ) -> Framed:
-    """A pair in the frame; `habit` is of its database, `flow` its own, as `flows_of` finds them.
+    """A pair in the frame; `offsets` is the model of its database, `flow` its own, as `flows_of` finds them.
 
     Raises `FaceError` or `InputError` that names the pair.
     """
@@ -180,7 +180,7 @@ def in_the_frame(
     drawing = to_frame(sketch, placed.sketch, extend_paper, how.scale)
     if not how.fit:
         return Framed(framed, drawing, framed_mask, placed.photo_points)
-    ours = placed.photo_points + (0 if habit is None else habit.of(placed.photo_points))
+    ours = placed.photo_points + (0 if offsets is None else offsets.predict(placed.photo_points))
     outlines = None
     if mask is not None:
         drawn = Image.fromarray(outline_of(person, pixel).astype(np.uint8) * 255)
@@ -216,45 +216,45 @@ def place(pair: Pair, photo: Image.Image, sketch: Image.Image, finder: FaceFinde
     return Placed(first, second, apply(first, points), apply(second, drawn))
 
 
-def displaced_in(pairs: Sequence[Pair], finder: FaceFinder, how: Preparation) -> Displaced | None:
+def landmark_offsets_in(pairs: Sequence[Pair], finder: FaceFinder, how: Preparation) -> LandmarkOffsets | None:
     """Where the drawings of a database lie beside their photos.
 
     None where all match, or have points that do not; pairs that cannot be used are left out.
     """
-    displaced: dict[str, Placed] = {}
+    places: dict[str, Placed] = {}
     for pair in pairs:
         try:
             placed = place(pair, *read_pictures(pair), finder, how)
         except InputError:
             continue
         if not placed.together:
-            displaced[pair.photo.stem] = placed
-    if len({len(placed.photo_points) for placed in displaced.values()}) != 1:
+            places[pair.photo.stem] = placed
+    if len({len(placed.photo_points) for placed in places.values()}) != 1:
         return None
     points, displacements = (
-        np.stack([getattr(placed, name) for placed in displaced.values()]) for name in ("photo_points", "displacement")
+        np.stack([getattr(placed, name) for placed in places.values()]) for name in ("photo_points", "displacement")
     )
-    return Displaced(list(displaced), points, displacements)
+    return LandmarkOffsets(list(places), points, displacements)
 
 
-def habit_of(pairs: Sequence[Pair], displaced: Displaced) -> Habit:
-    """How the drawings of a database are displaced from their photos, as those tell that are not held out."""
-    return displaced.habit({pair.photo.stem for pair in hold_out(pairs)[0]})
+def offset_model_of(pairs: Sequence[Pair], measured: LandmarkOffsets) -> OffsetModel:
+    """The offset model of a database, fitted on the pairs that are not held out."""
+    return measured.offset_model({pair.photo.stem for pair in hold_out(pairs)[0]})
 
 
 def flows_of(
-    pairs: Sequence[Pair], finder: FaceFinder, how: Preparation, habit: Habit | None, draw: Draw
+    pairs: Sequence[Pair], finder: FaceFinder, how: Preparation, offsets: OffsetModel | None, draw: Draw
 ) -> dict[str, Field]:
     """How the bent drawings of a database's pairs, by name, lie beside what `draw` makes of their photos.
 
-    Less what photos tell of it, which is to be learnt: registered away, a network's habit of drawing a little too low,
-    say, would never be mended. Pairs that cannot be used are left out.
+    Less what photos tell of it, which is to be learnt: if that were registered away, a network that draws a little too
+    low, say, would never be mended. Pairs that cannot be used are left out.
     """
     flows: dict[str, Field] = {}
     points: dict[str, Points] = {}
     for pair in pairs:
         try:
-            framed = in_the_frame(pair, finder, replace(how, scale=1.0), habit)
+            framed = in_the_frame(pair, finder, replace(how, scale=1.0), offsets)
         except InputError:
             continue
         flows[pair.name] = flow_between(draw(framed.photo), framed.sketch)
@@ -262,8 +262,8 @@ def flows_of(
     telling = [pair.name for pair in hold_out(pairs)[0] if pair.name in flows] or list(flows)
     if not telling:
         return {}
-    common = learn_habit([points[name] for name in telling], [flows[name] for name in telling])
-    return {name: flow - common.of(points[name]) for name, flow in flows.items()}
+    common = fit_offset_model([points[name] for name in telling], [flows[name] for name in telling])
+    return {name: flow - common.predict(points[name]) for name, flow in flows.items()}
 
 
 def _goes_to(destination: Path, pair: Pair, folder: str) -> Path:

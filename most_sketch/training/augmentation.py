@@ -17,7 +17,7 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as TF
 
 from most_sketch.errors import InputError
-from most_sketch.pairs.between import twice
+from most_sketch.pairs.resample import upsample2x
 from most_sketch.photo.images import IMAGE_SUFFIXES, encode_image, read_image, to_image, to_tensor
 from most_sketch.training.config import TrainConfig
 
@@ -106,7 +106,7 @@ def turn(pictures: Tensor, degrees: float, zoom: float, bends: Tensor | None = N
     pixels blurs strokes, which would be learnt.
     """
     height, width = pictures.shape[1:]
-    fine = torch.from_numpy(twice(pictures.numpy()))
+    fine = torch.from_numpy(upsample2x(pictures.numpy()))
     angle = math.radians(degrees)
     cos, sin = math.cos(angle) / zoom, math.sin(angle) / zoom
     # In the grid's coordinates both sides are 2 long, whatever their pixels.
@@ -188,3 +188,13 @@ class Backgrounds:
             piece = (TF.gaussian_blur(small, [9, 9], [0.3 + 2.2 * far] * 2) + 1) * (0.2 + light) - 1
         resized: Tensor = TF.resize(piece, [height, width], antialias=True)
         return resized.clamp(-1, 1)
+
+
+def start_of_square(size: int, side: int, place: float) -> int:
+    """The first pixel of a square of this side along `size` pixels; `place` in [0, 1).
+
+    A third of them lie at either border, the rest between. Were all places equally likely, a border's own pixels would
+    be in one of a hundred squares, and the middle in all.
+    """
+    room = max(size - side, 0)
+    return int(min(max(3 * place - 1, 0) * (room + 1), room))

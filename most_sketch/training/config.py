@@ -1,12 +1,16 @@
-"""The settings of a training run, which travel in its record; `presets` joins them to a network."""
+"""The settings of a training run, and networks by name with the settings that they are trained with."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from math import inf
+from typing import Any
 
-from most_sketch.errors import InputError
+from most_sketch.config import from_dict, to_dict
+from most_sketch.errors import InputError, WeightsError, did_you_mean
+from most_sketch.network.config import ModelConfig
+from most_sketch.saved_names import RENAMED_SETTINGS
 
 SHARE = (0.0, 1.0)
 RANGES: dict[str, tuple[float, float]] = {
@@ -18,13 +22,12 @@ RANGES: dict[str, tuple[float, float]] = {
     "discriminator_channels": (1, 1 << 14),
     "reseed_after": (0, inf),
     "hold_out": (0, inf),
-    "support": (1, 64),
     "shift": (0, 1000),
     "zoom": (0, 0.9),
     "elastic": (0, 1000),
     "rotate": (0, 180),
     **dict.fromkeys(("generator_rate", "discriminator_rate", "betas", "decay_from"), SHARE),
-    **dict.fromkeys(("ema_decay", "memory_decay", "cross_style", "episodes"), SHARE),
+    **dict.fromkeys(("ema_decay", "memory_decay", "cross_style"), SHARE),
     **dict.fromkeys(("tone", "background", "shadow", "blur", "noise", "jpeg"), SHARE),
 }
 """Smallest and largest value of those settings that have one."""
@@ -39,8 +42,6 @@ class LossWeights:
     style: float = 40.0
     content: float = 40.0
     memory_refinement: float = 10.0
-    feature_matching: float = 0.0
-    """Of the discriminator's features. Beyond the paper."""
     ssim: float = 0.0
     """Of 1 - SSIM. Beyond the paper."""
     fsim: float = 0.0
@@ -52,7 +53,7 @@ class LossWeights:
 
     cycle: float = 0.0
     """CycleGAN's alone, as the next two: photos and sketches that went there and back are what they were."""
-    own_kind: float = 0.0
+    identity: float = 0.0
     """A sketch drawn once more stays a sketch, and a photo a photo: the identity loss of Zhu et al. 2017."""
     photo_adversarial: float = 0.0
     """Of the photos made of sketches, with their judge."""
@@ -67,7 +68,7 @@ class LossWeights:
 class TrainConfig:
     """All that decides a training run besides the network and the data; rides in the training state.
 
-    The defaults are what a record that leaves a field out means; `training.presets` has ours, the paper's, Pix2Pix's.
+    The defaults are what a record that leaves a field out means; `PRESETS` has ours, the paper's, Pix2Pix's.
     """
 
     steps: int = 3000
@@ -85,9 +86,6 @@ class TrainConfig:
     ema_decay: float = 0.998
     memory_decay: float = 0.99
     """Alpha of Eq. 6. Departure: the paper's .999 needs its 17,000 steps."""
-    fixed_memory: bool = False
-    """Leave the memory as `--init` brought it, without sketch encoder and memory refinement: what weights to
-    draw with, which hold no sketch encoder, can be trained on with."""
     reseed_after: int = 200
     """Updates of its own style that a slot may go without a vote before it is started anew; 0 never."""
     losses: LossWeights = LossWeights()
@@ -113,15 +111,8 @@ class TrainConfig:
     """Share of the drawings made in another style than their pair's, which has no sketch of that style: only the
     discriminator, without the photo, and the content loss judge them. It teaches a style with studio photos, say,
     to draw the photos of the others. One of each rank's share of a batch is left. Beyond the paper."""
-    episodes: float = 0.0
-    """Share of the steps that draw in a style that never was: drawings of one set made over, some of which are written
-    into a new memory, and others drawn with it. It teaches the network to draw from memories that `teach` writes.
-    Beyond the paper."""
-    support: int = 4
-    """Pairs that are written in such a step."""
-    teach_warp: bool = False
-    """Teach where drawings lie anew (`training.warp_lessons`), for other pairs, though `--init` brings a network that
-    knows."""
+    train_warp: bool = False
+    """Train the warp anew for these pairs (`warp_training`), though `--init` brings one that is trained."""
     hold_out: int = 10
     """Every n-th pair of each database is never trained on, but validated with; 0 trains on all."""
     flip: bool = True
@@ -152,8 +143,6 @@ class TrainConfig:
             if not all(value is None or least <= value <= most for value in values):
                 bounds = f"from {least:g} up" if most == inf else f"from {least:g} to {most:g}"
                 raise ValueError(f"{name} must be {bounds}, not {setting}")
-        if self.fixed_memory and self.episodes:
-            raise ValueError("episodes write memories, and fixed_memory leaves out what writes them")
         if len(self.betas) != 2 or max(self.betas) >= 1:
             raise ValueError(f"betas must be two numbers below 1, not {self.betas}")
 
@@ -166,3 +155,92 @@ def of_each_style(name: str, numbers: Sequence[int], styles: int) -> list[int]:
     if len(numbers) > styles or min(numbers, default=1) < 1:
         raise InputError(f"{name}: at most one whole number from 1 up for each of {styles} styles, not {list(numbers)}")
     return [*numbers, *[1] * (styles - len(numbers))]
+
+
+PRESETS: dict[str, tuple[ModelConfig, TrainConfig]] = {
+    # Departure: with unit features these weights pull at the sketch within a factor of ten as hard as each other. With
+    # the paper's, on features divided by their layer's scale, content alone is heard (docs/experiments.md).
+    "ours": (
+        ModelConfig(output_channels=8),
+        TrainConfig(losses=LossWeights(adversarial=2, style=80, content=30), unit_features=True),
+    ),
+    # The letter of the paper, section IV-A; its thousand epochs of CUFS are about 17,000 steps.
+    "paper": (
+        ModelConfig(
+            channels=256,
+            stem_stride=1,
+            encoder_blocks=3,
+            slots=512,
+            temperature=1.0,
+            aligned_start=False,
+            injection_channels=128,
+            decoder_blocks=2,
+            skip=False,
+        ),
+        TrainConfig(
+            steps=17_000,
+            batch_size=16,
+            discriminator_rate=1e-3,
+            betas=(0.9, 0.999),
+            decay_from=1.0,
+            memory_decay=0.999,
+            reseed_after=0,
+        ),
+    ),
+    # The baseline of Table II, with the losses and the optimiser of Isola et al. 2017.
+    "pix2pix": (
+        ModelConfig(architecture="pix2pix"),
+        TrainConfig(
+            generator_rate=2e-4,
+            losses=LossWeights(adversarial=1, reconstruction=100, style=0, content=0, memory_refinement=0),
+        ),
+    ),
+    # A row of Table I, with the losses and the optimiser of Zhu et al. 2017.
+    "cyclegan": (
+        ModelConfig(architecture="cyclegan", encoder_blocks=9),
+        TrainConfig(
+            batch_size=1,
+            generator_rate=2e-4,
+            least_squares=True,
+            losses=LossWeights(
+                adversarial=1,
+                reconstruction=0,
+                style=0,
+                content=0,
+                memory_refinement=0,
+                cycle=10,
+                identity=5,
+                photo_adversarial=1,
+            ),
+        ),
+    ),
+}
+"""Networks by name, each with the settings it is trained with."""
+
+
+def override(model: ModelConfig, train: TrainConfig, values: Mapping[str, Any]) -> tuple[ModelConfig, TrainConfig]:
+    """Change fields of a model, a training run or its loss weights by name, `losses` apart.
+
+    No two of the three have a field of the same name. Raises `InputError` for an unknown name or a value
+    that does not fit.
+    """
+    kinds = {field.name: kind for kind in (ModelConfig, TrainConfig, LossWeights) for field in fields(kind)}
+    del kinds["losses"]
+    changes: dict[type, dict[str, Any]] = {ModelConfig: {}, TrainConfig: {}, LossWeights: {}}
+    for given, value in values.items():
+        name = RENAMED_SETTINGS.get(given, given)
+        if name not in kinds:
+            raise InputError(
+                f"no setting is named {given!r}{did_you_mean(given, kinds)}; there are {', '.join(sorted(kinds))}"
+            )
+        changes[kinds[name]][name] = value
+    try:
+        return (
+            from_dict(ModelConfig, to_dict(model) | changes[ModelConfig]),
+            from_dict(
+                TrainConfig,
+                to_dict(train) | changes[TrainConfig] | {"losses": to_dict(train.losses) | changes[LossWeights]},
+            ),
+        )
+    except WeightsError as error:
+        raise InputError(str(error)) from error

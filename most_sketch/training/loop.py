@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader
 
 from most_sketch.checkpoints.weights import Networks
 from most_sketch.distribution import anywhere, from_the_first, rank, ranks, wait_for_all
+from most_sketch.drawing.contact_sheets import contact_sheet
 from most_sketch.errors import InputError
 from most_sketch.evaluation.metrics import Metric, fsim, l1, ssim
 from most_sketch.network.generator import Generator
@@ -20,13 +21,11 @@ from most_sketch.training.augmentation import Backgrounds
 from most_sketch.training.config import of_each_style
 from most_sketch.training.perceptual import load_backbone
 from most_sketch.training.run_report import write_report
-from most_sketch.training.runs import Run, RunRecord
+from most_sketch.training.runs import Run, RunRecord, left_out, split_pairs, trained_with
 from most_sketch.training.samples import PairSet, StyleSampler, seed_of
-from most_sketch.training.sheets import contact_sheet
-from most_sketch.training.split import left_out, split_pairs, trained_with
 from most_sketch.training.trainer import Execution, Scores, Trainer
 from most_sketch.training.warm_start import warm_start
-from most_sketch.training.warp_lessons import lessons_of, teach_warp
+from most_sketch.training.warp_training import train_warp, warp_targets
 
 LOG_EVERY = 10
 SHEET_ROWS = 12
@@ -79,9 +78,6 @@ def train(
     if record.model.matting and not dataset.has_mattes:
         raise InputError("matting is learnt from masks: no photo has one, nor a plain white background")
 
-    if config.episodes and record.model.architecture != "most-net":
-        raise InputError(f"episodes write memories, and {record.model.architecture} has none")
-
     backbone = load_backbone(record.perceptual, config.unit_features, execution.offline)
     trainer = Trainer(record.model, config, backbone, execution)
     sampler = StyleSampler([len(style) for style in pairs], config, rank=rank(), ranks=ranks())
@@ -92,7 +88,9 @@ def train(
     if first:
         if new is not None:
             run.begin(new)
-        elif moved is not None:
+        for name in [] if new else run.ignored_settings():
+            notify(f"the run was begun with {name}, which is gone; it goes on without")
+        if moved is not None:
             run.write(moved)
         run.keep_pairs({style: split.names for style, split in splits.items()})
         for style, split in splits.items():
@@ -106,7 +104,7 @@ def train(
     elif backbone is not None:
         backbone.calibrate(dataset.sketches(CALIBRATION_SKETCHES).to(execution.device))
 
-    if not straighten(trainer, dataset, list(chain.from_iterable(pairs)), stopped, notify):
+    if not prewarp_dataset(trainer, dataset, list(chain.from_iterable(pairs)), stopped, notify):
         return {}
     if first:
         run.forget_after(trainer.step)
@@ -137,31 +135,31 @@ def train(
     return validation
 
 
-def straighten(
+def prewarp_dataset(
     trainer: Trainer,
     dataset: PairSet,
     pairs: Sequence[Pair],
     stopped: Callable[[], bool],
     notify: Callable[[str], None],
 ) -> bool:
-    """Bend the photos of all pairs as the network's warp does, if it has one, which is taught first where it has begun
-    with none, or is to be taught anew. Was it, or was it stopped before?
+    """Bend the photos of all pairs as the network's warp does, if it has one. Train the warp first if it is new, or if
+    `train_warp` is set. Returns False if training it was stopped.
 
-    Raises `InputError` for pairs that it cannot be taught with.
+    Raises `InputError` for pairs that it cannot be trained on.
     """
-    warp = trainer.artist.generator.warp if isinstance(trainer.artist.generator, Generator) else None
+    warp = trainer.model.generator.warp if isinstance(trainer.model.generator, Generator) else None
     if warp is None:
         return True
     device = trainer.execution.device
-    if not warp.begun or (trainer.config.teach_warp and trainer.step == 0):
-        chance = torch.Generator().manual_seed(seed_of(trainer.config.seed, 7))
+    if not warp.begun or (trainer.config.train_warp and trainer.step == 0):
+        rng = torch.Generator().manual_seed(seed_of(trainer.config.seed, 7))
         photos = [picture[:3] for style in dataset.pictures for picture in style]
-        lessons = lessons_of(pairs, photos, warp.habits, chance, stopped)
-        missed = teach_warp(warp, lessons, chance, device, stopped)
+        targets = warp_targets(pairs, photos, warp.domains, rng, stopped)
+        missed = train_warp(warp, targets, rng, device, stopped)
         if anywhere(missed is None, device):
             return False
         from_the_first(warp)
-        trainer.averaged.load_state_dict(trainer.artist.generator.state_dict())
+        trainer.averaged.load_state_dict(trainer.model.generator.state_dict())
         notify(f"learnt where drawings lie beside their photos, to {missed:.1f} frame pixels (rms)")
     dataset.bend(lambda photo, pictures: warp.bend(photo.to(device), pictures.to(device)).cpu())
     return True

@@ -36,34 +36,25 @@ def least_squares_generator(fake: Tensor) -> Tensor:
     return F.mse_loss(fake, torch.ones_like(fake))
 
 
-class Game(NamedTuple):
-    """The adversarial loss, for either side."""
+class GANLoss(NamedTuple):
+    """The adversarial loss of both networks."""
 
-    judge: Callable[[Tensor, float], Tensor]
-    """Of logits and the label that they should have: what the discriminator minimises."""
-    flatter: Callable[[Tensor], Tensor]
-    """Of logits: what the generator minimises."""
+    discriminator_loss: Callable[[Tensor, float], Tensor]
+    """Of patch logits and the label that they should have."""
+    generator_loss: Callable[[Tensor], Tensor]
+    """Of patch logits of drawn sketches."""
 
 
-def game(least_squares: bool) -> Game:
-    """By squares, or by cross-entropy as in the paper."""
+def gan_loss(least_squares: bool) -> GANLoss:
+    """Least squares, or cross-entropy as in the paper."""
     if least_squares:
-        return Game(least_squares_discriminator, least_squares_generator)
-    return Game(adversarial_discriminator, adversarial_generator)
+        return GANLoss(least_squares_discriminator, least_squares_generator)
+    return GANLoss(adversarial_discriminator, adversarial_generator)
 
 
 def cycle(pictures: Tensor, returned: Tensor) -> Tensor:
     """Mean absolute difference of pictures (B, C, H, W) and what came back of them. Zhu et al. 2017, Eq. 2."""
     return F.l1_loss(returned, pictures)
-
-
-def feature_matching(ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> Tensor:
-    """Mean absolute difference of the discriminator's features of a drawn and a real sketch, mean over layers.
-
-    Beyond the paper: it tells the generator what the discriminator sees even where the logits are saturated.
-    Reference: pix2pixHD, Wang et al. 2018, Eq. 4.
-    """
-    return torch.stack([F.l1_loss(our, their) for our, their in zip(ours, theirs, strict=True)]).mean()
 
 
 def reconstruction(sketch: Tensor, target: Tensor) -> Tensor:
@@ -89,7 +80,7 @@ def structure(sketch: Tensor, target: Tensor) -> Tensor:
     return F.mse_loss(sketch, target)
 
 
-def dissimilarity(sketch: Tensor, target: Tensor) -> Tensor:
+def ssim_loss(sketch: Tensor, target: Tensor) -> Tensor:
     """1 - SSIM of sketches (B, 1, H, W) in [-1, 1], mean over the batch: 0 to 2.
 
     Beyond the paper. Reference: Wang et al. 2004, as `evaluation.metrics.ssim`, by way of `piq`.
@@ -99,14 +90,14 @@ def dissimilarity(sketch: Tensor, target: Tensor) -> Tensor:
     return loss
 
 
-def feature_dissimilarity(sketch: Tensor, target: Tensor, chance: torch.Generator) -> Tensor:
+def fsim_loss(sketch: Tensor, target: Tensor, rng: torch.Generator) -> Tensor:
     """1 - FSIM of sketches (B, 1, H, W) in [-1, 1], mean over the batch: 0 to 1.
 
     Beyond the paper. Reference: Zhang et al. 2011, as `evaluation.metrics.fsim`, by way of `piq`. Both get the noise
     that rounding to grey levels would bring, for its square roots have no gradient where a picture is wholly flat.
     """
     grey_levels = (
-        127.5 * (picture.float() + 1) + torch.rand(picture.shape, generator=chance).to(picture.device)
+        127.5 * (picture.float() + 1) + torch.rand(picture.shape, generator=rng).to(picture.device)
         for picture in (sketch, target)
     )
     loss: Tensor = 1 - piq.fsim(*grey_levels, data_range=256, chromatic=False)

@@ -23,16 +23,16 @@ class Optimiser(Protocol):
     def load_state_dict(self, state_dict: dict[str, Any], /) -> None: ...
 
 
-def generator_optimiser(artist: nn.Module, config: TrainConfig) -> Optimiser:
-    """What the artist learns by: all of its parameters, which must be where they are to stay.
+def generator_optimiser(model: nn.Module, config: TrainConfig) -> Optimiser:
+    """What the model learns by: all of its parameters, which must be where they are to stay.
 
     Raises `InputError` for Muon with a torch that has none.
     """
     if config.muon:
         if not hasattr(torch.optim, "Muon"):
             raise InputError(f"muon needs torch 2.9 or newer, and this is {torch.__version__}")
-        return MuonAndAdam(artist, config.generator_rate, config.betas)
-    return cast(Optimiser, torch.optim.Adam(artist.parameters(), config.generator_rate, config.betas))
+        return MuonAndAdam(model, config.generator_rate, config.betas)
+    return cast(Optimiser, torch.optim.Adam(model.parameters(), config.generator_rate, config.betas))
 
 
 class MuonAndAdam:

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from html import escape
 from importlib.resources import files
+from pathlib import Path
 from string import Template
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
 from most_sketch import __version__
 from most_sketch.config import to_dict
+from most_sketch.errors import InputError
 from most_sketch.photo.images import atomic_write
 from most_sketch.training.curves import Curve, draw_curves
 from most_sketch.training.runs import Run, RunRecord
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
 
 VALIDATION = "validation_"
 """What the names of held-out scores begin with in the log."""
@@ -117,3 +123,30 @@ def _sheet(run: Run, log: Sequence[Mapping[str, Any]]) -> str:
         f"<figcaption>After step {int(newest.stem)}, from left to right: the photo, the sketch that was drawn of it, "
         "the artist's.</figcaption></figure>"
     )
+
+
+@contextmanager
+def tensorboard_log(folder: Path) -> Iterator[Callable[[int, Mapping[str, float]], None]]:
+    """Writes steps and their figures as TensorBoard reads them, into a folder that is made when there are some.
+
+    What an earlier process wrote of the same steps is not shown any more. Raises `InputError` without TensorBoard.
+    """
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise InputError("--tensorboard needs TensorBoard, which is not installed; pip install tensorboard") from error
+    writer: SummaryWriter | None = None
+
+    def write(step: int, figures: Mapping[str, float]) -> None:
+        nonlocal writer
+        if writer is None:
+            writer = SummaryWriter(str(folder), purge_step=step)
+        for name, value in figures.items():
+            group = "held out" if name.startswith(VALIDATION) else "training"
+            writer.add_scalar(f"{group}/{name.removeprefix(VALIDATION)}", value, step)
+
+    try:
+        yield write
+    finally:
+        if writer is not None:
+            writer.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import pickle
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,16 +13,21 @@ from typing import Any
 import torch
 from PIL import Image
 
-from most_sketch.checkpoints.find import find_weights
+from most_sketch.checkpoints.find import find_weights, trained_on
 from most_sketch.checkpoints.header import read_header
 from most_sketch.checkpoints.hub import HUB_FILE, Hub
-from most_sketch.checkpoints.trained import Trained
+from most_sketch.checkpoints.trained import Trained, joined
 from most_sketch.checkpoints.weights import Networks, save_weights
 from most_sketch.config import from_dict, to_dict
 from most_sketch.errors import InputError, WeightsError
 from most_sketch.network.config import ModelConfig
+from most_sketch.pairs.pairs import Pair, composed, find_pairs, hold_out
 from most_sketch.photo.images import encode_image, write_bytes
+from most_sketch.saved_names import RENAMED_SETTINGS, RENAMED_STATES, current_tensors, ignored_settings
 from most_sketch.training.config import TrainConfig
+
+NETWORKS = ("model", "discriminator", "ema")
+"""The parts of a training state that are tensors by their names."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +116,12 @@ class Run:
         except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
             raise WeightsError(f"{self.record_file}: damaged ({error})") from error
 
+    def ignored_settings(self) -> list[str]:
+        """Settings that the run was begun with and that are gone since. Raises like `record`."""
+        self.record()
+        values = json.loads(self.record_file.read_bytes())["train"]
+        return ignored_settings(values | values.get("losses", {}))
+
     def keep_pairs(self, pairs: Mapping[str, PairNames]) -> None:
         """Write which pairs of each style are trained on and which are held out."""
         values = {style: asdict(names) for style, names in pairs.items()}
@@ -158,7 +169,8 @@ class Run:
             state: dict[str, Any] = torch.load(self.state_file, map_location="cpu", weights_only=True)
         except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
             raise WeightsError(f"{self.state_file}: damaged training state ({error})") from error
-        return state
+        state = {RENAMED_STATES.get(name, name): part for name, part in state.items()}
+        return state | {name: current_tensors(state[name]) for name in NETWORKS if name in state}
 
     def state(self) -> dict[str, Any]:
         """The last saved training state. Raises `InputError` if there is none, `WeightsError` if damaged."""
@@ -181,6 +193,7 @@ class Run:
             return []
         try:
             lines = [json.loads(line) for line in self.log_file.read_text(encoding="utf-8").splitlines()]
+            lines = [{RENAMED_SETTINGS.get(name, name): value for name, value in line.items()} for line in lines]
             return [line | {"step": int(line["step"])} for line in lines]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise WeightsError(f"{self.log_file}: damaged ({error})") from error
@@ -199,3 +212,77 @@ class Run:
     def save_sheet(self, step: int, sheet: Image.Image) -> None:
         """Write the contact sheet of a step."""
         write_bytes(self.sheet_file(step), encode_image(sheet, ".png"))
+
+
+@dataclass(frozen=True)
+class Split:
+    """The pairs of one style."""
+
+    training: list[Pair]
+    held_out: list[Pair]
+    names: PairNames
+    """Of both, as the run keeps them."""
+    added: list[Pair]
+    """Pairs that are there and no part of the run: they came after it had begun."""
+
+
+def split_pairs(style: str, root: Path, every: int, kept: PairNames | None) -> Split:
+    """The pairs of a style in the folder `root`, split as the run keeps them, or anew with each `every`-th held out.
+
+    Pairs are known by their place below `root`, which may itself have moved. Raises `InputError` if pairs of the run
+    are not there, or if there is none to train on.
+    """
+    moved = "if they have moved, say where they are with --resume --data [NAME=]DIR"
+    if not root.is_dir():
+        raise InputError(f"style {style}: {root}: no such folder of pairs; {moved}")
+    pairs = {_name(pair, root): pair for pair in find_pairs(root)}
+    if kept is None:
+        training, held_out = hold_out(list(pairs.values()), every)
+        kept = PairNames([_name(pair, root) for pair in training], [_name(pair, root) for pair in held_out])
+    missing = [name for name in (*kept.training, *kept.held_out) if name not in pairs]
+    if missing:
+        raise InputError(
+            f"style {style}: pairs of the run are not in {root}: {_listed(missing)}; put them back, or {moved}"
+        )
+    if not kept.training:
+        raise InputError(f"style {style}: no pairs are left to train on; add pairs or use --set hold_out=0")
+    known = {*kept.training, *kept.held_out}
+    added = [pair for name, pair in pairs.items() if name not in known]
+    return Split([pairs[name] for name in kept.training], [pairs[name] for name in kept.held_out], kept, added)
+
+
+def left_out(style: str, pairs: Sequence[Pair]) -> str:
+    """The line that says which pairs of a style came too late."""
+    return (
+        f"style {style}: left out, because the run was begun without them: {_listed([pair.name for pair in pairs])}; "
+        "a new run that begins with this one, by --init, can train on them"
+    )
+
+
+def trained_with(run: Run, record: RunRecord, training: Iterable[Pair]) -> Trained:
+    """What the run's weights will have been trained on: its own pairs, and what it began with had seen.
+
+    A run that goes on has weights which say that already: its photos may have been encoded anew since.
+    """
+    own = Trained.on(pair.photo for pair in training)
+    said = _said_by(run.weights_file)
+    if said is None and record.init is None:
+        return own
+    return joined([own, said or _said_by(record.init)]) or own
+
+
+def _said_by(weights: str | Path | None) -> Trained | None:
+    """What these weights say that they were trained on, None also if they are not there any more."""
+    try:
+        return trained_on(weights, offline=True) if weights else None
+    except WeightsError:
+        return None
+
+
+def _name(pair: Pair, root: Path) -> str:
+    return composed(pair.photo.relative_to(root).with_suffix("").as_posix())
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return f"{', '.join(names[:5])}{more}"

@@ -16,12 +16,11 @@ from torch.utils.data import Dataset, Sampler
 from most_sketch.errors import InputError
 from most_sketch.pairs.mattes import load_matte
 from most_sketch.pairs.pairs import Pair, load_pair
-from most_sketch.training.augmentation import Backgrounds, augment, reach
+from most_sketch.training.augmentation import Backgrounds, augment, reach, start_of_square
 from most_sketch.training.config import TrainConfig, of_each_style
-from most_sketch.training.squares import start_of_square
 
-UNSURE = 128
-"""A matte that never falls below this, of 255, knows of no background."""
+BACKGROUND_BELOW = 128
+"""Bytes of a matte (0 to 255) below this are background. A matte without any says nothing of its photo."""
 
 Sample = tuple[Tensor, Tensor, int, Tensor]
 """Photo (3, H, W) and sketch (1, H, W), both in [-1, 1], the index of the style, and the matte (1, H, W) in [0, 1],
@@ -71,8 +70,8 @@ class PairSet(Dataset[Sample]):
             return picture, ()
         margin = reach(crop, self.config)
         outer, inner = [slice(None)], [slice(None)]
-        for side, chance in zip(picture.shape[1:], torch.rand(2, generator=generator).tolist(), strict=True):
-            start = start_of_square(side, crop, chance)
+        for side, place in zip(picture.shape[1:], torch.rand(2, generator=generator).tolist(), strict=True):
+            start = start_of_square(side, crop, place)
             first = max(0, start - margin)
             outer.append(slice(first, start + crop + margin))
             inner.append(slice(start - first, start - first + crop))
@@ -92,7 +91,7 @@ class PairSet(Dataset[Sample]):
     @property
     def has_mattes(self) -> bool:
         """Is it known of any photo where it shows the person?"""
-        return any(picture[4].min() < UNSURE for style in self.pictures for picture in style)
+        return any(picture[4].min() < BACKGROUND_BELOW for style in self.pictures for picture in style)
 
     def sketches(self, count: int) -> Tensor:
         """Some sketches of every style, (B, 1, H, W) in [-1, 1], at most `count` of each."""
@@ -130,9 +129,6 @@ class StyleSampler(Sampler[list[tuple[int, int, int]]]):
     def __iter__(self) -> Iterator[list[tuple[int, int, int]]]:
         batch = self.config.batch_size
         for step in range(self.start, self.config.steps):
-            if is_episode(self.config, step):
-                yield self.episode(step)
-                continue
             yield [self.sample(number) for number in range(step * batch + self.rank, (step + 1) * batch, self.ranks)]
 
     def sample(self, number: int) -> tuple[int, int, int]:
@@ -143,38 +139,13 @@ class StyleSampler(Sampler[list[tuple[int, int, int]]]):
         epoch, place = divmod(drawn, self.sizes[style])
         return style, self._permutation(style, epoch)[place], seed_of(self.config.seed, 1, number)
 
-    def episode(self, step: int) -> list[tuple[int, int, int]]:
-        """What an episode is made of, all of one style: this rank's share of the batch, to be drawn, then `support`
-        pairs to be written, the same on all ranks. No pair is both, unless the style has but one.
-
-        Styles come as often as in other steps. The samples that another step would have had are left out.
-        """
-        batch, support = self.config.batch_size, self.config.support
-        chance = torch.Generator().manual_seed(seed_of(self.config.seed, 5, step))
-        style = self.turns[int(torch.randint(len(self.turns), (), generator=chance))]
-        order: list[int] = torch.randperm(self.sizes[style], generator=chance).tolist()
-        written = order[: max(1, min(support, len(order) - 1))]
-        drawn = order[len(written) :] or order
-        places = [drawn[number % len(drawn)] for number in range(batch)]
-        places += [written[number % len(written)] for number in range(support)]
-        items = [(style, place, seed_of(self.config.seed, 6, step, number)) for number, place in enumerate(places)]
-        return items[self.rank : batch : self.ranks] + items[batch:]
-
     def _shuffle(self, style: int, epoch: int) -> list[int]:
         generator = torch.Generator().manual_seed(seed_of(self.config.seed, 2, style, epoch))
         order: list[int] = torch.randperm(self.sizes[style], generator=generator).tolist()
         return order
 
 
-def is_episode(config: TrainConfig, step: int) -> bool:
-    """Does this step, counted from 0, draw in a style that never was?"""
-    if not config.episodes:
-        return False
-    chance = torch.Generator().manual_seed(seed_of(config.seed, 4, step))
-    return torch.rand((), generator=chance).item() < config.episodes
-
-
-def styles_to_draw(style: Tensor, styles: int, config: TrainConfig, chance: torch.Generator) -> Tensor:
+def styles_to_draw(style: Tensor, styles: int, config: TrainConfig, rng: torch.Generator) -> Tensor:
     """The style to draw each sample (B,) in: its own, but for some another, by the styles' shares.
 
     One of the batch keeps its own, so that no batch is without a sketch to compare with.
@@ -182,11 +153,11 @@ def styles_to_draw(style: Tensor, styles: int, config: TrainConfig, chance: torc
     count = len(style)
     if not config.cross_style or styles == 1 or count == 1:
         return style
-    crossed = torch.rand(count, generator=chance) < config.cross_style * count / (count - 1)
-    crossed[torch.randint(count, (), generator=chance)] = False
+    crossed = torch.rand(count, generator=rng) < config.cross_style * count / (count - 1)
+    crossed[torch.randint(count, (), generator=rng)] = False
     shares = torch.tensor(of_each_style("shares", config.shares, styles), dtype=torch.float)
     others = shares.expand(count, styles).scatter(1, style.cpu()[:, None], 0)
-    drawn = torch.multinomial(others, 1, generator=chance)[:, 0]
+    drawn = torch.multinomial(others, 1, generator=rng)[:, 0]
     return torch.where(crossed, drawn, style.cpu()).to(style.device)
 
 

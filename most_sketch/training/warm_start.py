@@ -21,10 +21,7 @@ def warm_start(trainer: Trainer, init: str | None, offline: bool = False) -> Non
     Raises `InputError` and `WeightsError` for what cannot be begun with.
     """
     if init:
-        writes = trainer.artist.generator.config.memory and not trainer.config.fixed_memory
-        begin_with(trainer, *_networks(init, writes, offline))
-    elif trainer.config.fixed_memory:
-        raise InputError("fixed_memory leaves the memory as --init brought it; give --init")
+        begin_with(trainer, *_networks(init, trainer.model.generator.config.memory, offline))
 
 
 @torch.no_grad()
@@ -34,9 +31,9 @@ def begin_with(
     """Begin with the networks of another run, of these styles, as far as they are of one name and shape.
 
     A style that both runs have keeps its memory, if slots and channels are as many; the others' memories
-    begin anew. Raises `WeightsError` if nothing fits, or a memory that is to stay fixed would begin anew.
+    begin anew. Raises `WeightsError` if nothing fits.
     """
-    ours: dict[str, Tensor] = trainer.artist.state_dict()
+    ours: dict[str, Tensor] = trainer.model.state_dict()
     memories = [name for name in ours if name.startswith("generator.memory.")]
     taken = [name for name in _fitting(ours, theirs) if name not in memories]
     if not taken:
@@ -45,17 +42,15 @@ def begin_with(
         ours[name].copy_(theirs[name])
     # As a whole or not at all: a memory that counts as started must have its slots.
     if all(name in theirs and theirs[name].shape[1:] == ours[name].shape[1:] for name in memories):
-        for place, style in enumerate(trainer.artist.generator.config.styles):
+        for place, style in enumerate(trainer.model.generator.config.styles):
             if style in styles:
                 for name in memories:
                     ours[name][place] = theirs[name][styles.index(style)]
-    if trainer.config.fixed_memory and not all(ours[name].all() for name in memories if name.endswith("started")):
-        raise WeightsError(f"a fixed memory is that of the weights begun with, which have {', '.join(styles)} only")
-    trainer.ema.module.load_state_dict(trainer.artist.generator.state_dict())
-    # A judge that begins anew would unlearn what the generator has learnt before it can judge it.
-    judge: dict[str, Tensor] = trainer.discriminator.state_dict()
-    for name in _fitting(judge, their_discriminator):
-        judge[name].copy_(their_discriminator[name])
+    trainer.ema.module.load_state_dict(trainer.model.generator.state_dict())
+    # A random discriminator would make the generator unlearn what it knows.
+    discriminator: dict[str, Tensor] = trainer.discriminator.state_dict()
+    for name in _fitting(discriminator, their_discriminator):
+        discriminator[name].copy_(their_discriminator[name])
 
 
 def _fitting(ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> list[str]:
@@ -66,16 +61,16 @@ def _fitting(ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> list[s
 def _networks(
     init: str, writes: bool, offline: bool
 ) -> tuple[Mapping[str, Tensor], Mapping[str, Tensor], tuple[str, ...]]:
-    """The networks of an earlier run, or those in weights: (artist, discriminator, styles).
+    """The networks of an earlier run, or those in weights: (model, discriminator, styles).
 
     Raises `InputError` if a memory is to be written and the weights have no sketch encoder to do it.
     """
     run = Run(Path(init))
     if run.exists:
         state = run.state()
-        return state["artist"], state["discriminator"], run.record().model.styles
+        return state["model"], state["discriminator"], run.record().model.styles
     generator, sketch_encoder, discriminator = load_networks(init, offline=offline)
     if sketch_encoder is None and writes:
-        raise InputError(f"--init {init}: these weights hold no sketch encoder; add --set fixed_memory=true")
-    artist = prefixed("generator.", generator) | prefixed(SKETCH_ENCODER, sketch_encoder)
-    return artist, prefixed("", discriminator), generator.config.styles
+        raise InputError(f"--init {init}: these weights have no sketch encoder, which training needs; begin with a run")
+    model = prefixed("generator.", generator) | prefixed(SKETCH_ENCODER, sketch_encoder)
+    return model, prefixed("", discriminator), generator.config.styles

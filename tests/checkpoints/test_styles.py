@@ -32,8 +32,8 @@ from most_sketch.checkpoints.weights import load_weights, save_weights
 from most_sketch.config import to_dict
 from most_sketch.drawing.sketcher import Sketcher
 from most_sketch.errors import InputError, WeightsError
+from most_sketch.network.baselines import UNet256
 from most_sketch.network.config import ModelConfig
-from most_sketch.network.pix2pix import UNet256
 
 
 @pytest.fixture

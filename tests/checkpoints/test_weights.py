@@ -24,11 +24,11 @@ from most_sketch.checkpoints.trained import MOST_PHOTOS, Trained
 from most_sketch.checkpoints.weights import Networks, average_weights, load_networks, load_weights, save_weights
 from most_sketch.config import to_dict
 from most_sketch.errors import InputError, WeightsError
+from most_sketch.network.baselines import UNet256
 from most_sketch.network.config import ModelConfig
 from most_sketch.network.discriminator import PatchDiscriminator
 from most_sketch.network.encoder import Encoder
 from most_sketch.network.generator import Generator
-from most_sketch.network.pix2pix import UNet256
 
 TINY = ModelConfig(("ink", "chalk"), channels=8, stem_channels=8, slots=8, injection_channels=8)
 
@@ -166,14 +166,16 @@ def test_the_sketch_encoder_goes_along_where_it_is_given(tmp_path: Path) -> None
 @pytest.mark.parametrize("channels", [4, 6])
 def test_the_discriminator_goes_along_whatever_its_width(tmp_path: Path, channels: int) -> None:
     torch.manual_seed(0)
-    judges = [PatchDiscriminator(len(TINY.styles), width).eval() for width in (channels, 5)]
+    discriminators = [PatchDiscriminator(len(TINY.styles), width).eval() for width in (channels, 5)]
     files = [tmp_path / "one.safetensors", tmp_path / "other.safetensors"]
-    for path, judge in zip(files, judges, strict=True):
-        save_weights(path, Networks(Generator(TINY), Encoder(1, TINY), judge))
+    for path, discriminator in zip(files, discriminators, strict=True):
+        save_weights(path, Networks(Generator(TINY), Encoder(1, TINY), discriminator))
     photo, sketch, style = torch.rand(1, 3, 64, 64), torch.rand(1, 1, 64, 64), torch.tensor([0])
     for networks in (load_networks(files[0]), average_weights(files)):
         assert networks.discriminator is not None
-        assert torch.equal(networks.discriminator(photo, sketch, style)[-1], judges[0](photo, sketch, style)[-1])
+        assert torch.equal(
+            networks.discriminator(photo, sketch, style)[-1], discriminators[0](photo, sketch, style)[-1]
+        )
     assert read_arrays(files[0]).keys() == load_file(files[0]).keys() & Generator(TINY).state_dict().keys()
 
 

@@ -11,9 +11,9 @@ from conftest import Command
 from PIL import Image
 
 from most_sketch.checkpoints.weights import save_weights
+from most_sketch.drawing.contact_sheets import CAPTION, GAP
 from most_sketch.network.build import build_generator
 from most_sketch.network.config import ModelConfig
-from most_sketch.training.sheets import CAPTION, GAP
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ from s3_server import CREDENTIALS, Bucket
 
 from most_sketch.drawing.cluster import Cluster, DrawSketches, interruptible, run_on_ray
 from most_sketch.drawing.jobs import plan
-from most_sketch.drawing.options import Network, Options
+from most_sketch.drawing.options import ModelSpec, Options
 from most_sketch.drawing.ray_connection import LOCAL, connected
 from most_sketch.drawing.sketcher import Sketcher
 from most_sketch.errors import MostSketchError
@@ -99,7 +99,7 @@ def test_s3_to_s3(bucket: Bucket, convert: Command, portrait_file: Path) -> None
 
 @pytest.mark.usefixtures("ray")
 def test_a_photo_that_kills_its_worker_fails_alone(tiny_weights: Path, tmp_path: Path) -> None:
-    class Fatal(Network):
+    class Fatal(ModelSpec):
         def load(self) -> Sketcher:
             class Dies(Sketcher):
                 def fit(self, photo: Image.Image, size: int | None = None) -> Any:
@@ -128,7 +128,7 @@ def test_a_photo_that_kills_its_worker_fails_alone(tiny_weights: Path, tmp_path:
 def test_weights_that_a_worker_cannot_load_are_one_error(portrait_file: Path, tmp_path: Path) -> None:
     jobs, _ = plan([str(portrait_file)], f"{tmp_path}/")
     with pytest.raises(MostSketchError, match=r"a worker failed with WeightsError: .*gone: no such weights file"):
-        list(run_on_ray(jobs, Options(("pencil",)), Network(tmp_path / "gone"), Cluster(max_workers=1)))
+        list(run_on_ray(jobs, Options(("pencil",)), ModelSpec(tmp_path / "gone"), Cluster(max_workers=1)))
 
 
 def test_a_killed_worker_loses_nothing(tmp_path: Path, tiny_weights: Path) -> None:

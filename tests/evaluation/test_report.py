@@ -173,11 +173,11 @@ def test_names_cannot_break_the_page(cases: list[Case]) -> None:
 
 
 def test_examples_are_best_median_and_worst_by_lpips() -> None:
-    assert evaluation().judge.key == "lpips_squeeze"
+    assert evaluation().ranked_by.key == "lpips_squeeze"
     assert evaluation().examples() == {"Best": 4, "Median": 2, "Worst": 0}
     assert evaluation(count=1).examples() == {"Best": 0}
     without = Evaluation("m", "cufs", "all", evaluation().scores, {**MISSING, "lpips_squeeze": "needs SqueezeNet"})
-    assert without.judge.key == "fsim"
+    assert without.ranked_by.key == "fsim"
     assert without.examples()["Best"] == 4
 
 

@@ -7,18 +7,17 @@ from dataclasses import replace
 import pytest
 import torch
 
+from most_sketch.network.baselines import ResNetGenerator, UNet256
 from most_sketch.network.build import draw
 from most_sketch.network.config import ModelConfig
-from most_sketch.network.cyclegan import ResNetGenerator
 from most_sketch.network.discriminator import PatchDiscriminator
 from most_sketch.network.encoder import Context, Encoder
 from most_sketch.network.generator import Generator, Renderer, crop_to, pad_to_stride
 from most_sketch.network.injection import StyleInjection
 from most_sketch.network.layers import InstanceNorm, upsampled_conv
 from most_sketch.network.matte import clear_paper
-from most_sketch.network.pix2pix import UNet256
 from most_sketch.network.warp import Warp, bent
-from most_sketch.training.presets import PRESETS
+from most_sketch.training.config import PRESETS
 
 TINY = ModelConfig(channels=8, stem_channels=8, slots=8, injection_channels=8)
 
@@ -50,16 +49,16 @@ def test_context_begins_as_nothing_and_then_reaches_far(size: tuple[int, int]) -
 @pytest.mark.parametrize("size", [(16, 16), (20, 36), (250, 200), (17, 23)])
 def test_a_warp_begins_as_nothing_and_then_bends_photos(size: tuple[int, int]) -> None:
     torch.manual_seed(0)
-    plain, straightened = Generator(TINY), Generator(replace(TINY, habits=2))
-    assert not straightened.load_state_dict(plain.state_dict(), strict=False).unexpected_keys
+    plain, warped = Generator(TINY), Generator(replace(TINY, warp_domains=2))
+    assert not warped.load_state_dict(plain.state_dict(), strict=False).unexpected_keys
     photo, style = 2 * torch.rand(2, 3, *size) - 1, torch.tensor([0, 0])
-    torch.testing.assert_close(plain(photo, style), straightened(photo, style), atol=1e-3, rtol=0)
-    warp = straightened.warp
+    torch.testing.assert_close(plain(photo, style), warped(photo, style), atol=1e-3, rtol=0)
+    warp = warped.warp
     assert warp is not None
     assert not warp.begun
-    torch.nn.init.normal_(warp.moves.weight)
+    torch.nn.init.normal_(warp.offsets.weight)
     assert warp.begun
-    torch.testing.assert_close(plain(warp(photo), style), straightened(photo, style))
+    torch.testing.assert_close(plain(warp(photo), style), warped(photo, style))
     assert not torch.allclose(warp(photo), photo, atol=0.1)
 
 
@@ -72,11 +71,11 @@ def test_bends_say_where_each_place_comes_from() -> None:
 
 def test_a_photo_of_no_database_is_left_as_it_is() -> None:
     warp = Warp(1)
-    torch.nn.init.ones_(warp.moves.bias)
-    torch.nn.init.zeros_(warp.habit.weight)
+    torch.nn.init.ones_(warp.offsets.bias)
+    torch.nn.init.zeros_(warp.domain_logits.weight)
     photo = 2 * torch.rand(1, 3, 250, 200) - 1
     for theirs, share in ((20.0, 1.0), (0.0, 0.5), (-20.0, 0.0)):
-        warp.habit.bias.data = torch.tensor([theirs, 0.0])
+        warp.domain_logits.bias.data = torch.tensor([theirs, 0.0])
         expected = torch.full((1, 2, 250, 200), 0.1 * share * torch.tensor(1.0).tanh().item())
         torch.testing.assert_close(warp.bends(photo), expected, atol=1e-4, rtol=0)
 
@@ -319,7 +318,7 @@ def test_pix2pix_drops_out_in_training_only() -> None:
 
 def test_discriminator_is_told_the_style() -> None:
     torch.manual_seed(0)
-    judge = PatchDiscriminator(styles=2, channels=8)
+    discriminator = PatchDiscriminator(styles=2, channels=8)
     photo, sketch = torch.rand(1, 3, 80, 80), torch.rand(1, 1, 80, 80)
-    first, second = (judge(photo, sketch, torch.tensor([style]))[-1] for style in (0, 1))
+    first, second = (discriminator(photo, sketch, torch.tensor([style]))[-1] for style in (0, 1))
     assert not torch.equal(first, second)

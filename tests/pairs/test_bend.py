@@ -16,8 +16,8 @@ FACE = (100.0, 140.0)
 @pytest.fixture
 def face_points() -> Points:
     """As many points as a face mesh has, all over a face."""
-    chance = np.random.default_rng(0)
-    return chance.uniform((60, 90), (140, 210), (468, 2))
+    rng = np.random.default_rng(0)
+    return rng.uniform((60, 90), (140, 210), (468, 2))
 
 
 def dots(points: Points, scale: int) -> Image.Image:

@@ -12,7 +12,7 @@ from conftest import Command
 from PIL import Image, ImageDraw, ImageOps
 from scipy import ndimage
 
-from most_sketch.pairs.habit import Displaced
+from most_sketch.pairs.offset_model import LandmarkOffsets
 from most_sketch.pairs.pairs import find_pairs
 from most_sketch.pairs.paper import whiten
 from most_sketch.photo.faces import FaceFinder
@@ -210,21 +210,21 @@ def test_scans_without_points_are_placed_by_their_own_faces(command: Command, sc
         assert np.abs(np.array(face.eyes) - EYES).max() < 4
 
 
-def test_a_habit_of_all_drawings_stays(command: Command, scan: Path, tmp_path: Path) -> None:
+def test_an_offset_that_all_drawings_have_stays(command: Command, scan: Path, tmp_path: Path) -> None:
     """The only pair of a database is its mean: nothing is left to bend but what the eyes cannot say."""
-    for folder, options in {"placed": (), "kept": ("--fit", "--keep-habit")}.items():
+    for folder, options in {"placed": (), "kept": ("--fit", "--keep-predictable-offset")}.items():
         assert command("prepare", scan, tmp_path / folder, *options, "--device", "cpu").code == 0
     placed, kept = (
         np.asarray(Image.open(tmp_path / folder / "x" / "sketches" / "astronaut.png"), dtype=float)
         for folder in ("placed", "kept")
     )
     assert np.abs(placed - kept)[100:190, 60:140].mean() < 4
-    assert Displaced.read(tmp_path / "placed" / "x") is None
-    displaced = Displaced.read(tmp_path / "kept" / "x")
-    assert displaced is not None
-    assert displaced.names == ["astronaut"]
-    assert displaced.photo_points.shape == displaced.displacements.shape == (1, 468, 2)
-    assert 0 < np.abs(displaced.displacements).mean() < 10
+    assert LandmarkOffsets.read(tmp_path / "placed" / "x") is None
+    measured = LandmarkOffsets.read(tmp_path / "kept" / "x")
+    assert measured is not None
+    assert measured.names == ["astronaut"]
+    assert measured.photo_points.shape == measured.displacements.shape == (1, 468, 2)
+    assert 0 < np.abs(measured.displacements).mean() < 10
 
 
 def test_the_frame_of_cufsf(command: Command, scan: Path, tmp_path: Path) -> None:
@@ -232,7 +232,7 @@ def test_the_frame_of_cufsf(command: Command, scan: Path, tmp_path: Path) -> Non
     (scan / "x" / "photo_points" / "astronaut.3pts").write_text("204 101\n250 101\n228 150\n")
     assert command("prepare", scan, tmp_path / "framed", "--frame", "cufsf", "--device", "cpu").code == 0
     assert Image.open(tmp_path / "framed" / "x" / "photos" / "astronaut.png").size == (200, 250)
-    for wrong in (("--frame", "ours"), ("--keep-habit",), ("--scale", "9")):
+    for wrong in (("--frame", "ours"), ("--keep-predictable-offset",), ("--scale", "9")):
         assert command("prepare", scan, tmp_path / "other", *wrong, "--device", "cpu").code in (1, 2)
 
 

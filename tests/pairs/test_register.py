@@ -1,4 +1,4 @@
-"""Drawings are registered to what a network draws: where it puts a stroke there theirs comes, and no habit is lost."""
+"""Drawings are registered to what a network draws, stroke by stroke, and no predictable offset is lost."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def pairs(tmp_path: Path, framed: Image.Image) -> Path:
 
 
 def test_prepared_drawings_lie_where_a_network_draws_them(pairs: Path, finder: FaceFinder, tmp_path: Path) -> None:
-    how = Preparation(fit=True, keep_habit=True, keep_paper=True)
+    how = Preparation(fit=True, keep_predictable_offset=True, keep_paper=True)
     differences = []
     for folder, draw in (("bent", None), ("registered", lambda photo: photo.convert("L"))):
         done = list(prepare(find_pairs(pairs), tmp_path / folder, finder, how, draw))

@@ -12,10 +12,10 @@ SIZE = (40, 48)
 
 def draw_pair(seed: int, size: tuple[int, int] = SIZE) -> tuple[Image.Image, Image.Image]:
     """A photo (RGB) and the sketch (L) of one made-up face, at the same places."""
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     width, height = size
-    skin = (chance.randint(120, 240), chance.randint(90, 190), chance.randint(70, 160))
-    left, top = width * chance.uniform(0.1, 0.25), height * chance.uniform(0.1, 0.25)
+    skin = (rng.randint(120, 240), rng.randint(90, 190), rng.randint(70, 160))
+    left, top = width * rng.uniform(0.1, 0.25), height * rng.uniform(0.1, 0.25)
     face = (left, top, width - left, height * 0.9)
     eyes = [(width * x, height * 0.45) for x in (0.37, 0.63)]
     mouth = [(width * 0.4, height * 0.7), (width * 0.6, height * 0.7)]

@@ -9,7 +9,7 @@ import torch
 from most_sketch.checkpoints.manifest import checksum
 from most_sketch.checkpoints.styles import Style, StyleInfo, save_style
 from most_sketch.checkpoints.weights import load_weights
-from most_sketch.network.low_rank import change_of, changeable
+from most_sketch.network.lora import change_of, changeable
 
 
 def style_file(path: Path, weights: Path, name: str = "chalk", paper: float = 1.0) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,7 +32,9 @@ def begin(folder: Path, data: dict[str, Path], config: TrainConfig = SHORT, perc
     return run
 
 
-def go(run: Run, stop_after: int | None = None, execution: Execution = CPU) -> tuple[list[Scores], Scores]:
+def go(
+    run: Run, stop_after: int | None = None, execution: Execution = CPU, notify: Callable[[str], None] = lambda _: None
+) -> tuple[list[Scores], Scores]:
     """Train, stopping after so many steps. Returns the steps' figures and the final scores."""
     steps: list[Scores] = []
 
@@ -39,7 +42,7 @@ def go(run: Run, stop_after: int | None = None, execution: Execution = CPU) -> t
         if "validation_l1" not in scores:
             steps.append(scores)
 
-    final = train(run, None, execution, report, lambda: len(steps) == stop_after)
+    final = train(run, None, execution, report, lambda: len(steps) == stop_after, notify)
     return steps, final
 
 

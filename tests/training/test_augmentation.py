@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from most_sketch.training.augmentation import (
     end_photo,
     random_bends,
     reach,
+    start_of_square,
     turn,
 )
 from most_sketch.training.config import TrainConfig
@@ -28,7 +30,7 @@ from most_sketch.training.config import TrainConfig
 PLAIN = TrainConfig(flip=False, shift=0, tone=0)
 
 
-def chance(seed: int = 0) -> torch.Generator:
+def rng(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
@@ -41,7 +43,7 @@ def face() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 def test_flip_and_shift_move_photo_sketch_and_matte_together() -> None:
     across = torch.linspace(-1, 1, 30).expand(1, 40, 30)
     for seed in range(20):
-        photo, sketch, matte = augment(across.expand(3, -1, -1), across, across, TrainConfig(tone=0), chance(seed))
+        photo, sketch, matte = augment(across.expand(3, -1, -1), across, across, TrainConfig(tone=0), rng(seed))
         assert torch.equal(photo[:1], sketch)
         assert torch.equal(matte, sketch.clamp(0, 1))
         assert (photo[0, 0, 0] > 0) == (photo[0, 0, 0] > photo[0, 0, -1])
@@ -50,7 +52,7 @@ def test_flip_and_shift_move_photo_sketch_and_matte_together() -> None:
 def test_tone_changes_the_photo_only_and_stays_in_range() -> None:
     photo, sketch = torch.rand(3, 8, 8) * 2 - 1, torch.rand(1, 8, 8) * 2 - 1
     config = TrainConfig(flip=False, shift=0, tone=0.3)
-    toned, same, _ = augment(photo, sketch, torch.ones(1, 8, 8), config, chance())
+    toned, same, _ = augment(photo, sketch, torch.ones(1, 8, 8), config, rng())
     assert torch.equal(sketch, same)
     assert not torch.allclose(toned, photo, atol=0.01)
     assert toned.abs().max() <= 1
@@ -69,7 +71,7 @@ def test_turning_shows_the_mirrored_picture_beyond_the_border() -> None:
 def test_shifting_mirrors_what_is_beyond_the_border() -> None:
     ramp = torch.linspace(-1, 1, 30).expand(1, 40, 30)
     config = TrainConfig(flip=False, tone=0)
-    shifted = [augment(ramp.expand(3, -1, -1), ramp, ramp, config, chance(seed))[1][0, 0] for seed in range(20)]
+    shifted = [augment(ramp.expand(3, -1, -1), ramp, ramp, config, rng(seed))[1][0, 0] for seed in range(20)]
     assert any(row[0] > row[1] for row in shifted)
     assert all((row.diff().abs() > 0).all() for row in shifted)
 
@@ -81,12 +83,12 @@ def test_turning_by_a_right_angle_is_that_of_the_pixels() -> None:
 
 
 def test_bends_are_smooth_within_their_pixels_and_move_photo_sketch_and_matte_alike() -> None:
-    bends = random_bends(250, 200, 3.0, chance(1))
+    bends = random_bends(250, 200, 3.0, rng(1))
     assert bends.shape == (250, 200, 2)
     assert 2 < bends.abs().max() <= 3
     assert max(bends.diff(dim=side).abs().max().item() for side in (0, 1)) < 0.5
     ramp = torch.linspace(0, 1, 200).expand(1, 250, 200)
-    photo, sketch, matte = augment(ramp.expand(3, -1, -1), ramp, ramp, replace(PLAIN, elastic=3), chance(2))
+    photo, sketch, matte = augment(ramp.expand(3, -1, -1), ramp, ramp, replace(PLAIN, elastic=3), rng(2))
     inside = (slice(None), slice(5, -5), slice(5, -5))
     torch.testing.assert_close(photo[:1][inside], sketch[inside], atol=1e-5, rtol=0)
     torch.testing.assert_close(photo[:1][inside], matte[inside], atol=1e-5, rtol=0)
@@ -137,7 +139,7 @@ def test_another_background_comes_where_the_matte_says(tmp_path: Path) -> None:
     photo, sketch, _ = face()
     matte = torch.ones(1, 96, 80)
     matte[:, :, 40:] = 0
-    changed, same, _ = augment(photo, sketch, matte, replace(PLAIN, background=1), chance(), Backgrounds(tmp_path))
+    changed, same, _ = augment(photo, sketch, matte, replace(PLAIN, background=1), rng(), Backgrounds(tmp_path))
     assert torch.equal(changed[:, :, :40], photo[:, :, :40])
     assert (changed[:2, :, 40:] < -0.999).all()
     assert torch.equal(same, sketch)
@@ -147,7 +149,7 @@ def test_pieces_of_backgrounds_have_the_size_asked_for(tmp_path: Path) -> None:
     Image.new("RGB", (300, 50), "red").save(tmp_path / "wide.png")
     Image.new("L", (7, 9), 128).save(tmp_path / "small.png")
     backgrounds = Backgrounds(tmp_path)
-    pieces = [backgrounds.piece(96, 80, chance(seed)) for seed in range(8)]
+    pieces = [backgrounds.piece(96, 80, rng(seed)) for seed in range(8)]
     assert {piece.shape for piece in pieces} == {(3, 96, 80)}
     # Both pictures have their turn: of one of them all three colours are one.
     assert len({torch.equal(piece[0], piece[1]) for piece in pieces}) == 2
@@ -159,14 +161,14 @@ def test_pieces_of_backgrounds_have_the_size_asked_for(tmp_path: Path) -> None:
 def test_some_backgrounds_are_out_of_focus(tmp_path: Path) -> None:
     Image.effect_noise((400, 400), 100).convert("RGB").save(tmp_path / "leaves.png")
     backgrounds = Backgrounds(tmp_path)
-    detail = [backgrounds.piece(96, 80, chance(seed)).diff(dim=-1).abs().mean().item() for seed in range(40)]
+    detail = [backgrounds.piece(96, 80, rng(seed)).diff(dim=-1).abs().mean().item() for seed in range(40)]
     assert 8 < sum(each < 0.5 * max(detail) for each in detail) < 32
 
 
 def test_where_a_photo_ends_there_is_neither_person_nor_drawing() -> None:
     photo, sketch, matte = face()
     for seed in range(20):
-        ended, drawn, person = end_photo(photo, sketch, matte * 0 + 1, chance(seed))
+        ended, drawn, person = end_photo(photo, sketch, matte * 0 + 1, rng(seed))
         beyond = person == 0
         assert 0 <= beyond.float().mean() < 0.35
         assert (drawn[beyond] == 1).all()
@@ -179,7 +181,7 @@ def test_where_a_photo_ends_there_is_neither_person_nor_drawing() -> None:
 def test_the_matte_turns_with_the_photo() -> None:
     photo, sketch, matte = face()
     photo[:] = matte
-    turned, _, matte = augment(photo, sketch, matte, replace(PLAIN, rotate=20, zoom=0.2), chance())
+    turned, _, matte = augment(photo, sketch, matte, replace(PLAIN, rotate=20, zoom=0.2), rng())
     torch.testing.assert_close(turned[:1].clamp(0, 1), matte)
     assert not torch.equal(matte, face()[2])
 
@@ -190,8 +192,8 @@ def test_all_at_once_stay_in_range_and_are_reproducible(tmp_path: Path) -> None:
     config = TrainConfig(rotate=5, zoom=0.1, background=1, shadow=1, blur=1, noise=1, jpeg=1)
     photo, sketch, matte = face()
     for seed in range(5):
-        first = augment(photo, sketch, matte, config, chance(seed), backgrounds)
-        again = augment(photo, sketch, matte, config, chance(seed), backgrounds)
+        first = augment(photo, sketch, matte, config, rng(seed), backgrounds)
+        again = augment(photo, sketch, matte, config, rng(seed), backgrounds)
         assert all(torch.equal(one, other) for one, other in zip(first, again, strict=True))
         assert first[0].abs().max() <= 1.001
         assert first[1].abs().max() <= 1.001
@@ -203,7 +205,26 @@ def test_the_shares_are_those_of_the_config(tmp_path: Path) -> None:
     backgrounds = Backgrounds(tmp_path)
     photo, sketch, matte = face()
     config = replace(PLAIN, background=0.3)
-    corners = [
-        augment(photo, sketch, matte, config, chance(seed), backgrounds)[0][0, 0, 0].item() for seed in range(200)
-    ]
+    corners = [augment(photo, sketch, matte, config, rng(seed), backgrounds)[0][0, 0, 0].item() for seed in range(200)]
     assert 40 < sum(corner < 0 for corner in corners) < 80
+
+
+def test_a_third_of_the_squares_lie_at_either_border_and_the_rest_evenly_between() -> None:
+    starts = Counter(start_of_square(50, 40, number / 3000) for number in range(3000))
+    assert set(starts) == set(range(11))
+    assert 1000 <= starts[0] <= 1100
+    assert 1000 <= starts[10] <= 1100
+    assert all(80 <= starts[start] <= 100 for start in range(1, 10))
+
+
+def test_every_pixel_is_seen_by_a_third_of_the_squares() -> None:
+    seen = Counter(pixel for number in range(900) for pixel in _pixels(start_of_square(250, 144, number / 900)))
+    assert min(seen[pixel] for pixel in range(250)) >= 300
+
+
+def test_a_square_larger_than_the_picture_begins_with_it() -> None:
+    assert {start_of_square(30, 40, number / 10) for number in range(10)} == {0}
+
+
+def _pixels(start: int) -> range:
+    return range(start, start + 144)

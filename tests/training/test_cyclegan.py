@@ -13,7 +13,7 @@ from tiny_runs import CPU, SHORT, go, noise
 from most_sketch.checkpoints.weights import load_weights
 from most_sketch.network.config import ModelConfig
 from most_sketch.training import losses
-from most_sketch.training.presets import PRESETS
+from most_sketch.training.config import PRESETS
 from most_sketch.training.runs import Run, RunRecord
 from most_sketch.training.trainer import Trainer
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 MODEL = ModelConfig(architecture="cyclegan", stem_channels=4, encoder_blocks=1)
 CONFIG = replace(SHORT, least_squares=True, losses=PRESETS["cyclegan"][1].losses)
-TERMS = {"adversarial", "reconstruction", "cycle", "own_kind", "photo_adversarial"}
+TERMS = {"adversarial", "reconstruction", "cycle", "identity", "photo_adversarial"}
 
 
 def test_it_trains_resumes_exactly_and_its_file_draws(tmp_path: Path) -> None:
@@ -41,22 +41,22 @@ def test_it_trains_resumes_exactly_and_its_file_draws(tmp_path: Path) -> None:
 
 def test_a_step_moves_both_generators_and_both_judges() -> None:
     trainer = Trainer(MODEL, CONFIG, None, CPU)
-    networks = (trainer.artist, trainer.discriminator)
+    networks = (trainer.model, trainer.discriminator)
     before = [{name: value.clone() for name, value in network.named_parameters()} for network in networks]
     trainer.train_step(*noise(0, 0))
     for network, old in zip(networks, before, strict=True):
         moved = {name for name, value in network.named_parameters() if not torch.equal(value, old[name])}
-        # Each judge's part that would see a picture that it is never shown is one with the rest of its first layer.
+        # What a discriminator never sees has weights in its first layer all the same.
         assert {name for name in old if not name.endswith("bias")} <= moved
-    assert {name.partition(".")[0] for name in before[0]} == {"generator", "back", "judge"}
+    assert {name.partition(".")[0] for name in before[0]} == {"generator", "back", "photo_discriminator"}
 
 
 def test_a_step_in_bfloat16_moves_the_judge_of_photos_too() -> None:
     trainer = Trainer(MODEL, CONFIG, None, replace(CPU, precision=torch.bfloat16))
-    before = trainer.artist.judge.stages[1][0].weight.clone()
+    before = trainer.model.photo_discriminator.stages[1][0].weight.clone()
     scores = trainer.train_step(*noise(0, 0))
     assert 0 < scores["total"] < 1e3
-    assert not torch.equal(trainer.artist.judge.stages[1][0].weight, before)
+    assert not torch.equal(trainer.model.photo_discriminator.stages[1][0].weight, before)
 
 
 def test_no_loss_is_told_which_photo_and_sketch_are_a_pair() -> None:
@@ -73,21 +73,24 @@ def test_no_loss_is_told_which_photo_and_sketch_are_a_pair() -> None:
 def test_the_judge_of_sketches_sees_no_photo() -> None:
     trainer = Trainer(MODEL, CONFIG, None, CPU)
     seen: list[torch.Tensor] = []
-    learning, standing = trainer.learning_judge, trainer.objective.judge
-    trainer.learning_judge = lambda *given: seen.append(given[0]) or learning(*given)
-    trainer.objective.judge = lambda *given: seen.append(given[0]) or standing(*given)
+    learning, standing = trainer.ddp_discriminator, trainer.objective.discriminator
+    trainer.ddp_discriminator = lambda *given: seen.append(given[0]) or learning(*given)
+    trainer.objective.discriminator = lambda *given: seen.append(given[0]) or standing(*given)
     trainer.train_step(*noise(0))
     assert len(seen) == 3
     assert not any(photo.any() for photo in seen)
 
 
-def test_the_judge_of_photos_and_who_makes_them_learn_against_each_other() -> None:
-    artist = Trainer(MODEL, CONFIG, None, CPU).artist
+def test_the_discriminator_of_photos_and_who_makes_them_learn_against_each_other() -> None:
+    model = Trainer(MODEL, CONFIG, None, CPU).model
     photo, target, style, _ = noise(0)
-    made = artist.back(target.expand(-1, 3, -1, -1), style)
-    flattery, judgement = artist._judged(photo, made, style)
-    for term, learners, others in ((flattery, artist.back, artist.judge), (judgement, artist.judge, artist.back)):
-        artist.zero_grad()
+    made = model.back(target.expand(-1, 3, -1, -1), style)
+    generator_loss, discriminator_loss = model._adversarial(photo, made, style)
+    for term, learners, others in (
+        (generator_loss, model.back, model.photo_discriminator),
+        (discriminator_loss, model.photo_discriminator, model.back),
+    ):
+        model.zero_grad()
         torch.autograd.backward(term, retain_graph=True)
         assert any(parameter.grad is not None and parameter.grad.any() for parameter in learners.parameters())
         assert not any(parameter.grad is not None and parameter.grad.any() for parameter in others.parameters())
@@ -98,10 +101,10 @@ def test_what_goes_there_and_back_comes_to_be_what_it_was() -> None:
     batch = noise(0)
     scores = [trainer.train_step(*batch) for _ in range(60)]
     assert scores[-1]["cycle"] < 0.5 * scores[0]["cycle"]
-    assert scores[-1]["own_kind"] < 0.5 * scores[0]["own_kind"]
+    assert scores[-1]["identity"] < 0.5 * scores[0]["identity"]
 
 
-def test_least_squares_are_half_for_the_judge_and_whole_for_the_artist() -> None:
+def test_least_squares_are_half_for_the_discriminator_and_whole_for_the_generator() -> None:
     logits = torch.tensor([[[[0.0, 2.0]]]])
     assert losses.least_squares_discriminator(logits, 1.0).item() == 0.5
     assert losses.least_squares_discriminator(logits, 0.0).item() == 1

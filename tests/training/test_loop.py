@@ -162,9 +162,9 @@ def test_a_run_is_never_overwritten_and_a_missing_one_not_resumed(tmp_path: Path
         ),
         (
             ["--out", "x", "--data", "data", "--perceptual", "none", "--init", "tiny.safetensors"],
-            "--set fixed_memory=true",
+            "no sketch encoder",
         ),
-        (["--out", "x", "--data", "data", "--perceptual", "none", "--set", "fixed_memory=true"], "give --init"),
+        (["--out", "x", "--data", "data", "--set", "episodes=0.5"], "no setting is named 'episodes'"),
         (["--out", "x", "--data", "data", "--perceptual", "none", "--set", "shares=[1,2]"], "for each of 1 styles"),
         (
             ["--out", "x", "--data", "data", "--perceptual", "none", "--set", "reduce=[1,2]"],
@@ -253,7 +253,7 @@ def test_sigterm_saves_and_resume_goes_on(tmp_path: Path) -> None:
 
 
 def test_pairs_in_a_large_frame_are_learnt_in_squares_and_at_their_detail(tmp_path: Path) -> None:
-    """Two styles of 96 x 120, one judged at half the size: training takes squares and still draws whole frames."""
+    """Two styles of 96 x 120, one compared at half the size: training takes squares and still draws whole frames."""
     data = {name: write_pairs(tmp_path / name, ["a", "b"], (96, 120)) for name in ("pencil", "ink")}
     config = replace(SHORT, steps=3, crop=80, reduce=(1, 2), cross_style=0.3)
     model = replace(TINY, styles=tuple(data), feature_stride=8)

@@ -34,24 +34,24 @@ def test_style_sums_the_layers_means_and_content_is_one_layer() -> None:
     assert losses.content(ours[1], theirs[1]).item() == 4
 
 
-def test_dissimilarity_is_what_the_score_of_ssim_leaves() -> None:
+def test_ssim_loss_is_what_the_score_of_ssim_leaves() -> None:
     torch.manual_seed(0)
     grey = torch.randint(0, 256, (3, 1, 40, 30)).float()
     near = (grey + torch.randint(-9, 10, grey.shape)).clamp(0, 255)
-    lost = losses.dissimilarity(near / 127.5 - 1, grey / 127.5 - 1)
+    lost = losses.ssim_loss(near / 127.5 - 1, grey / 127.5 - 1)
     assert lost.item() == pytest.approx(1 - ssim(near, grey).mean().item(), abs=1e-5)
-    assert losses.dissimilarity(grey / 127.5 - 1, grey / 127.5 - 1).item() == pytest.approx(0, abs=1e-6)
+    assert losses.ssim_loss(grey / 127.5 - 1, grey / 127.5 - 1).item() == pytest.approx(0, abs=1e-6)
 
 
-def test_feature_dissimilarity_is_what_the_score_of_fsim_leaves_and_has_a_gradient_on_blank_paper() -> None:
+def test_fsim_loss_is_what_the_score_of_fsim_leaves_and_has_a_gradient_on_blank_paper() -> None:
     torch.manual_seed(0)
     grey = torch.randint(0, 256, (2, 1, 12, 10)).float().repeat_interleave(8, 2).repeat_interleave(8, 3)
     near = grey.roll((1, 1), (2, 3))
-    chance = torch.Generator().manual_seed(0)
-    lost = losses.feature_dissimilarity(near / 127.5 - 1, grey / 127.5 - 1, chance)
+    rng = torch.Generator().manual_seed(0)
+    lost = losses.fsim_loss(near / 127.5 - 1, grey / 127.5 - 1, rng)
     assert lost.item() == pytest.approx(1 - fsim(near, grey).mean().item(), abs=0.01)
     blank = torch.ones(2, 1, 96, 80, requires_grad=True)
-    losses.feature_dissimilarity(blank, grey / 127.5 - 1, chance).backward()  # type: ignore[no-untyped-call]
+    losses.fsim_loss(blank, grey / 127.5 - 1, rng).backward()  # type: ignore[no-untyped-call]
     assert blank.grad is not None
     assert blank.grad.isfinite().all()
 

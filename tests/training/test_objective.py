@@ -11,7 +11,7 @@ from drawn_pairs import write_pairs
 from tiny_runs import SHORT, begin, go
 
 from most_sketch.training.config import LossWeights, TrainConfig
-from most_sketch.training.objective import Objective, View, views_of
+from most_sketch.training.objective import Objective, ScaleGroup, scale_groups
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -28,15 +28,6 @@ def test_losses_are_weighted_as_eq_16_says(tmp_path: Path, backbone_file: Path) 
     )
 
 
-def test_feature_matching_is_a_term_of_the_loss(tmp_path: Path) -> None:
-    write_pairs(tmp_path / "ink", ["a", "b"])
-    losses = LossWeights(feature_matching=20)
-    steps, _ = go(begin(tmp_path / "run", {"ink": tmp_path / "ink"}, replace(SHORT, steps=2, losses=losses)))
-    weighted = sum(getattr(losses, name) * value for name, value in steps[0].items() if hasattr(losses, name))
-    assert steps[0]["feature_matching"] > 0
-    assert steps[0]["total"] == pytest.approx(weighted, rel=1e-4)
-
-
 def test_ssim_fsim_and_structure_are_terms_of_the_loss(tmp_path: Path, backbone_file: Path) -> None:
     data = {"ink": write_pairs(tmp_path / "ink", ["a", "b"])}
     losses = LossWeights(ssim=20, fsim=10, structure=30)
@@ -48,43 +39,42 @@ def test_ssim_fsim_and_structure_are_terms_of_the_loss(tmp_path: Path, backbone_
     assert steps[0]["total"] == pytest.approx(weighted, rel=1e-4)
 
 
-def test_views_judge_each_style_at_its_size() -> None:
+def test_scale_groups_bring_each_style_to_its_resolution() -> None:
     torch.manual_seed(0)
     photo, sketch, target = torch.rand(4, 3, 8, 8), torch.rand(4, 1, 8, 8), torch.rand(4, 1, 8, 8)
-    style, own = torch.tensor([0, 1, 2, 1]), torch.tensor([True, True, False, True])
-    large, small = views_of((1, 2, 1), photo, sketch, target, style, own)
+    style, has_target = torch.tensor([0, 1, 2, 1]), torch.tensor([True, True, False, True])
+    large, small = scale_groups((1, 2, 1), photo, sketch, target, style, has_target)
     assert large.style.tolist() == [0, 2]
     assert small.style.tolist() == [1, 1]
     assert torch.equal(large.sketch, sketch[[0, 2]])
     assert torch.equal(small.sketch, torch.nn.functional.avg_pool2d(sketch[[1, 3]], 2))
     assert small.photo.shape == (2, 3, 4, 4)
-    assert (large.share, small.share) == (0.5, 0.5)
-    assert large.own_share == pytest.approx(1 / 3)
-    assert small.own_share == pytest.approx(2 / 3)
+    assert (large.weight, small.weight) == (0.5, 0.5)
+    assert large.paired_weight == pytest.approx(1 / 3)
+    assert small.paired_weight == pytest.approx(2 / 3)
 
 
-def test_terms_are_means_over_the_batch_however_it_is_viewed() -> None:
+def test_terms_are_means_over_the_batch_however_it_is_grouped() -> None:
     torch.manual_seed(0)
     photo, sketch, target = torch.rand(4, 3, 8, 8), torch.rand(4, 1, 8, 8), torch.rand(4, 1, 8, 8)
-    style, own = torch.tensor([0, 1, 0, 1]), torch.tensor([True, False, True, True])
+    style, has_target = torch.tensor([0, 1, 0, 1]), torch.tensor([True, False, True, True])
 
-    def judge(photo: torch.Tensor, sketch: torch.Tensor, style: torch.Tensor) -> list[torch.Tensor]:
-        return [photo + sketch, (photo + sketch).mean(dim=1, keepdim=True) + style[:, None, None, None]]
+    def discriminator(photo: torch.Tensor, sketch: torch.Tensor, style: torch.Tensor) -> list[torch.Tensor]:
+        return [(photo + sketch).mean(dim=1, keepdim=True) + style[:, None, None, None]]
 
-    config = TrainConfig(losses=LossWeights(feature_matching=1.0))
-    objective = Objective(config, judge, None, lambda: torch.autocast("cpu", enabled=False))
-    (whole,) = views_of((1, 1), photo, sketch, target, style, own)
+    objective = Objective(TrainConfig(), discriminator, None, lambda: torch.autocast("cpu", enabled=False))
+    (whole,) = scale_groups((1, 1), photo, sketch, target, style, has_target)
     halves = [
-        View(
-            *(each[style == index] for each in (photo, sketch, target, style, own)),
-            share=0.5,
-            own_share=own[style == index].sum().item() / 3,
+        ScaleGroup(
+            *(each[style == index] for each in (photo, sketch, target, style, has_target)),
+            weight=0.5,
+            paired_weight=has_target[style == index].sum().item() / 3,
         )
         for index in (0, 1)
     ]
     together = objective.terms([whole], torch.Generator())
     apart = objective.terms(halves, torch.Generator())
-    assert together.keys() == apart.keys() == {"adversarial", "reconstruction", "feature_matching"}
+    assert together.keys() == apart.keys() == {"adversarial", "reconstruction"}
     for name in together:
         torch.testing.assert_close(together[name], apart[name])
-    assert together["reconstruction"] == pytest.approx((sketch[own] - target[own]).abs().mean().item())
+    assert together["reconstruction"] == pytest.approx((sketch[has_target] - target[has_target]).abs().mean().item())

@@ -19,9 +19,8 @@ from tiny_runs import CPU, SHORT, TINY, begin, go
 from most_sketch.errors import InputError
 from most_sketch.training import curves
 from most_sketch.training.curves import Curve, draw_curves
-from most_sketch.training.run_report import curves_of, write_report
+from most_sketch.training.run_report import curves_of, tensorboard_log, write_report
 from most_sketch.training.runs import Run, RunRecord
-from most_sketch.training.tensorboard import tensorboard_log
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 ACCENT = tuple(bytes.fromhex(curves.ACCENT[1:]))

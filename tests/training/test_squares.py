@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from most_sketch.training.squares import start_of_square
+from most_sketch.training.augmentation import start_of_square
 
 
 def test_a_third_of_the_squares_lie_at_either_border_and_the_rest_evenly_between() -> None:

@@ -1,4 +1,4 @@
-"""A step of both players: what it moves, what it leaves alone, and who sees what."""
+"""A step of both networks: what it moves, what it leaves alone, and who sees what."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def test_gradients_reach_both_encoders_and_never_the_backbone(backbone_file: Pat
     backbone = load_backbone(str(backbone_file))
     assert backbone is not None
     trainer = Trainer(TINY, SHORT, backbone, CPU)
-    before = {name: value.clone() for name, value in trainer.artist.named_parameters()}
+    before = {name: value.clone() for name, value in trainer.model.named_parameters()}
     frozen = [parameter.clone() for parameter in backbone.parameters()]
     trainer.train_step(*noise(0, 0))
-    moved = {name for name, value in trainer.artist.named_parameters() if not torch.equal(value, before[name])}
+    moved = {name for name, value in trainer.model.named_parameters() if not torch.equal(value, before[name])}
     assert moved == before.keys()
     assert any(name.startswith("sketch_encoder.") for name in moved)
     assert all(torch.equal(old, new) for old, new in zip(frozen, backbone.parameters(), strict=True))
@@ -33,7 +33,7 @@ def test_gradients_reach_both_encoders_and_never_the_backbone(backbone_file: Pat
 def test_a_step_in_bfloat16_keeps_the_memory_in_float32() -> None:
     trainer = Trainer(TINY, SHORT, None, replace(CPU, precision=torch.bfloat16))
     scores = trainer.train_step(*noise(0, 0))
-    memory_keys = trainer.artist.get_buffer("generator.memory.keys")
+    memory_keys = trainer.model.get_buffer("generator.memory.keys")
     assert memory_keys.dtype == torch.float32
     assert 0 < scores["total"] < 1e4
 
@@ -57,25 +57,25 @@ def test_it_learns_to_tell_the_person_from_the_background() -> None:
 
 def test_what_is_drawn_teaches_the_matte_nothing() -> None:
     trainer = Trainer(replace(TINY, matting=True), SHORT, None, CPU)
-    network = trainer.artist.generator.matte
+    network = trainer.model.generator.matte
     before = {name: value.clone() for name, value in network.state_dict().items()}
     # These photos are the person all over, so far as is known.
     assert trainer.train_step(*noise(0, 0))["matte"] == 0
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
 
 
-def test_a_drawing_in_another_style_is_judged_without_photo_and_compared_with_no_sketch(backbone_file: Path) -> None:
-    config = replace(SHORT, cross_style=0.5, generator_rate=0.0, losses=LossWeights(feature_matching=1))
+def test_a_drawing_in_another_style_is_seen_without_photo_and_compared_with_no_sketch(backbone_file: Path) -> None:
+    config = replace(SHORT, cross_style=0.5, generator_rate=0.0)
     trainer = Trainer(replace(TINY, styles=("ink", "chalk", "wash")), config, load_backbone(str(backbone_file)), CPU)
-    judged: list[tuple[torch.Tensor, ...]] = []
-    judge = trainer.learning_judge
-    trainer.learning_judge = lambda *seen: judged.append(seen) or judge(*seen)
+    given: list[tuple[torch.Tensor, ...]] = []
+    discriminator = trainer.ddp_discriminator
+    trainer.ddp_discriminator = lambda *seen: given.append(seen) or discriminator(*seen)
     photo, target = torch.rand(2, 3, 48, 40) + 0.1, torch.rand(2, 1, 48, 40)
     style = torch.tensor([0, 1])
     for _ in range(8):
-        judged.clear()
+        given.clear()
         scores = trainer.train_step(photo, target, style, torch.ones_like(target))
-        (_, _, real_style), (seen, sketch, drawn) = judged
+        (_, _, real_style), (seen, sketch, drawn) = given
         assert torch.equal(real_style, style)
         # Half of a batch of two is exactly one.
         own = drawn == style
@@ -83,17 +83,17 @@ def test_a_drawing_in_another_style_is_judged_without_photo_and_compared_with_no
         assert torch.equal(seen[own], photo[own])
         assert not seen[~own].any()
         assert scores["reconstruction"] == pytest.approx((sketch[own] - target[own]).abs().mean().item(), rel=1e-4)
-        assert all(scores[name] > 0 for name in ("adversarial", "style", "content", "feature_matching"))
+        assert all(scores[name] > 0 for name in ("adversarial", "style", "content"))
 
 
 def test_other_styles_are_drawn_by_their_shares() -> None:
     config = replace(SHORT, cross_style=0.5, shares=(8,), generator_rate=0.0)
     trainer = Trainer(replace(TINY, styles=("ink", "chalk", "wash")), config, None, CPU)
     drawn: list[int] = []
-    judge = trainer.learning_judge
-    trainer.learning_judge = lambda *seen: drawn.extend(seen[2].tolist()) or judge(*seen)
+    discriminator = trainer.ddp_discriminator
+    trainer.ddp_discriminator = lambda *seen: drawn.extend(seen[2].tolist()) or discriminator(*seen)
     for _ in range(40):
         trainer.train_step(*noise(1, 1))
-    # Each step judges a real pair in style 1, then one drawing in it and one in another.
+    # Each step sees a real pair in style 1, then one drawing in it and one in another.
     assert drawn.count(1) == 3 * 40
     assert drawn.count(0) > 4 * drawn.count(2)

@@ -11,9 +11,8 @@ import torch
 from drawn_pairs import write_pairs
 from tiny_runs import CPU, SHORT, TINY, begin, go
 
-from most_sketch.checkpoints.weights import load_networks, load_weights
+from most_sketch.checkpoints.weights import load_networks
 from most_sketch.cli import main
-from most_sketch.errors import WeightsError
 from most_sketch.training.loop import train
 from most_sketch.training.runs import Run, RunRecord
 from most_sketch.training.trainer import Trainer
@@ -41,9 +40,9 @@ def test_init_begins_with_the_networks_and_shared_memories_of_another_run(tmp_pa
     third = Run(tmp_path / "third")
     third.begin(record)
     train(third, None, CPU, lambda *_: None, lambda: False)
-    judges = [run.state()["discriminator"]["stages.1.0.weight"] for run in (first, second)]
-    assert torch.equal(*judges)
-    before, after, resumed = (run.state()["artist"] for run in (first, second, third))
+    discriminators = [run.state()["discriminator"]["stages.1.0.weight"] for run in (first, second)]
+    assert torch.equal(*discriminators)
+    before, after, resumed = (run.state()["model"] for run in (first, second, third))
     assert all(torch.equal(after[name], resumed[name]) for name in after)
     for name in ("sketch_encoder.blocks.0.conv1.weight", "generator.photo_encoder.stem.weight"):
         assert torch.equal(before[name], after[name])
@@ -53,26 +52,6 @@ def test_init_begins_with_the_networks_and_shared_memories_of_another_run(tmp_pa
         before["generator.renderer.decoder.output.weight"].shape
         != after["generator.renderer.decoder.output.weight"].shape
     )
-
-
-def test_weights_to_draw_with_are_trained_on_with_their_memory_fixed(tmp_path: Path) -> None:
-    data = {"ink": write_pairs(tmp_path / "ink", ["a", "b"])}
-    first = begin(tmp_path / "first", data, replace(SHORT, steps=1))
-    go(first)
-    shape = replace(TINY, styles=("ink",))
-    record = RunRecord(shape, replace(SHORT, steps=2, fixed_memory=True), data, "none", init=str(first.weights_file))
-    second = Run(tmp_path / "second")
-    train(second, record, CPU, lambda *_: None, lambda: False)
-    before, after = load_weights(first.weights_file).state_dict(), load_weights(second.weights_file).state_dict()
-    for name in ("memory.keys", "memory.values"):
-        assert torch.equal(before[name], after[name])
-    assert not torch.equal(before["photo_encoder.stem.weight"], after["photo_encoder.stem.weight"])
-    encoders = [run.state()["artist"]["sketch_encoder.stem.weight"] for run in (first, second)]
-    assert encoders[1] == pytest.approx(encoders[0], abs=1e-3)
-    other = replace(record, model=replace(shape, styles=("chalk",)), data={"chalk": data["ink"]})
-    with pytest.raises(WeightsError, match="which have ink only"):
-        train(Run(tmp_path / "third"), other, CPU, lambda *_: None, lambda: False)
-    assert not (tmp_path / "third").exists()
 
 
 def test_a_run_that_begins_with_weights_has_their_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,11 +72,11 @@ def test_memories_of_another_size_begin_anew(tmp_path: Path) -> None:
     first = begin(tmp_path / "first", data, replace(SHORT, steps=1))
     go(first)
     trainer = Trainer(replace(TINY, styles=("ink",), slots=8), SHORT, None, CPU)
-    begin_with(trainer, first.state()["artist"], {}, ("ink",))
-    assert not trainer.artist.generator.memory.started.any()
+    begin_with(trainer, first.state()["model"], {}, ("ink",))
+    assert not trainer.model.generator.memory.started.any()
     trainer = Trainer(replace(TINY, styles=("ink",)), SHORT, None, CPU)
-    begin_with(trainer, first.state()["artist"], {}, ("ink",))
-    assert trainer.artist.generator.memory.started.all()
+    begin_with(trainer, first.state()["model"], {}, ("ink",))
+    assert trainer.model.generator.memory.started.all()
 
 
 def test_weights_with_their_sketch_encoder_are_trained_on_with_memory_and_all(tmp_path: Path) -> None:

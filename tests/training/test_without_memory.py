@@ -22,8 +22,8 @@ from most_sketch.errors import InputError, WeightsError
 from most_sketch.network.config import ModelConfig
 from most_sketch.network.encoder import Encoder
 from most_sketch.network.generator import Generator
+from most_sketch.teaching.teach import teach
 from most_sketch.training.runs import Run, RunRecord
-from most_sketch.training.teach import teach
 from most_sketch.training.trainer import Trainer
 from most_sketch.training.warm_start import begin_with
 
@@ -52,10 +52,10 @@ def test_it_is_the_same_network_otherwise() -> None:
 
 def test_a_step_teaches_the_constant_and_has_no_term_of_the_memory() -> None:
     trainer = Trainer(WITHOUT, SHORT, None, CPU)
-    before = {name: value.clone() for name, value in trainer.artist.named_parameters()}
+    before = {name: value.clone() for name, value in trainer.model.named_parameters()}
     scores = trainer.train_step(*noise(0, 0))
     assert scores.keys() == {"adversarial", "reconstruction", "total", "discriminator"}
-    moved = {name for name, value in trainer.artist.named_parameters() if not torch.equal(value, before[name])}
+    moved = {name for name, value in trainer.model.named_parameters() if not torch.equal(value, before[name])}
     assert moved == before.keys()
     assert "generator.memory.constant" in moved
     assert trainer.sketch_encoder is None
@@ -99,20 +99,17 @@ def test_nothing_is_taught_to_it_nor_kept_fixed_in_it(tmp_path: Path) -> None:
     save_weights(tmp_path / "odd.safetensors", Networks(Generator(WITHOUT), Encoder(1, WITHOUT)))
     with pytest.raises(InputError, match="holds no memory"):
         teach(write_pairs(tmp_path / "pairs", ["a"]), "mine", tmp_path / "odd.safetensors")
-    for setting in ({"fixed_memory": True}, {"episodes": 0.5}):
-        with pytest.raises(InputError, match=f"{next(iter(setting))}: this network has no memory"):
-            Trainer(WITHOUT, replace(SHORT, **setting), None, CPU)
 
 
 def test_either_can_begin_with_the_other() -> None:
     full, without = (Trainer(config, replace(SHORT, seed=3), None, CPU) for config in (TINY, WITHOUT))
     for ours, theirs in ((without, full), (full, without)):
-        before = ours.artist.generator.memory.state_dict()
+        before = ours.model.generator.memory.state_dict()
         before = {name: tensor.clone() for name, tensor in before.items()}
-        begin_with(ours, theirs.artist.state_dict(), {}, ("pencil",))
-        stems = (trainer.artist.generator.photo_encoder.stem.weight for trainer in (ours, theirs))
+        begin_with(ours, theirs.model.state_dict(), {}, ("pencil",))
+        stems = (trainer.model.generator.photo_encoder.stem.weight for trainer in (ours, theirs))
         assert torch.equal(*stems)
-        after = ours.artist.generator.memory.state_dict()
+        after = ours.model.generator.memory.state_dict()
         assert all(torch.equal(after[name], before[name]) for name in before)
 
 

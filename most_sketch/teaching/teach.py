@@ -19,11 +19,12 @@ from most_sketch.checkpoints.manifest import checksum
 from most_sketch.checkpoints.styles import Style, StyleInfo, check_name, with_names, with_styles
 from most_sketch.checkpoints.weights import load_networks
 from most_sketch.device import resolve_device
+from most_sketch.drawing.contact_sheets import captioned, contact_sheet
 from most_sketch.errors import InputError
 from most_sketch.network.build import draw
 from most_sketch.network.encoder import Encoder
 from most_sketch.network.generator import Generator
-from most_sketch.network.low_rank import change_of
+from most_sketch.network.lora import change_of
 from most_sketch.network.memory import Memory
 from most_sketch.pairs.pairs import Pair, find_pairs, load_pair, read_pictures
 from most_sketch.pairs.paper import DARKEST_PAPER, border_level
@@ -32,17 +33,24 @@ from most_sketch.photo.faces import FaceFinder
 from most_sketch.photo.frame import FRAME_HEIGHT, WHITE, scaled_size
 from most_sketch.photo.images import to_image
 from most_sketch.photo.mtcnn_networks import load_cascade
+from most_sketch.teaching.encoded_pairs import (
+    SeenPair,
+    mean_difference,
+    memory_of,
+    paper_of,
+    see,
+    write,
+    write_together,
+)
+from most_sketch.teaching.lora_tuning import Budget, tune
 from most_sketch.training.augmentation import augment
 from most_sketch.training.config import TrainConfig
 from most_sketch.training.perceptual import PerceptualBackbone, load_backbone
-from most_sketch.training.sheets import captioned, contact_sheet
-from most_sketch.training.style_memory import SeenPair, judge, memory_of, paper_of, see, write, write_together
-from most_sketch.training.tuning import Budget, tune
 
 MAX_PAIRS = 100
 """More are for `train`."""
 HOLD_OUT, ENOUGH = 5, 10
-"""Every fifth pair only judges, where there are at least ten."""
+"""Every fifth pair is held out and only compared with, where there are at least ten."""
 VIEWS, MOST_VIEWS = 4, 80
 """Times that each pair is seen, moved and toned anew; of all pairs together, for they stay in memory."""
 LOOKING = 0.25
@@ -88,10 +96,10 @@ class Taught:
     nearest: str
     """The style of the weights that it began with."""
     differences: dict[str, float]
-    """What was tried, in that order, and the `style_memory.difference` of its drawings; the least was kept."""
+    """What was tried, in that order, and the `encoded_pairs.difference` of its drawings; the least was kept."""
     kept: str
-    judged: int
-    """Pairs that judged, none of which taught; 0 if those that taught had to."""
+    held_out: int
+    """Pairs that were only compared with; 0 if the pairs that taught were."""
     problems: tuple[str, ...]
     """Why pairs were left out."""
     unaided: str
@@ -204,47 +212,47 @@ def _learn(
     backbone: PerceptualBackbone | None,
     report: Report,
 ) -> Taught:
-    start, chance = time.monotonic(), torch.Generator().manual_seed(how.seed)
+    start, rng = time.monotonic(), torch.Generator().manual_seed(how.seed)
     held_out = list(range(0, len(pictures), HOLD_OUT)) if len(pictures) >= ENOUGH else []
     teaching = [place for place in range(len(pictures)) if place not in held_out]
-    judges = held_out or teaching
+    compared = held_out or teaching
 
     plain = []
     for photo, sketch in pictures:
         plain.append(see(generator, sketch_encoder, photo, sketch))
         report("looking at the pairs", len(plain), len(pictures))
     paper = paper_of(generator, plain)
-    seen, judging_pairs = [plain[place] for place in teaching], [plain[place] for place in judges]
+    seen, compared_pairs = [plain[place] for place in teaching], [plain[place] for place in compared]
     shown = seen[:COMPARED]
     for place in (min(VIEWS, MOST_VIEWS // len(teaching)) - 1) * teaching:
         if time.monotonic() - start > LOOKING * 60 * how.minutes:
             break
-        seen.append(see(generator, sketch_encoder, *_moved(*pictures[place], chance)))
+        seen.append(see(generator, sketch_encoder, *_moved(*pictures[place], rng)))
 
     unlike = []
     for place in range(len(generator.config.styles)):
-        unlike.append(judge(generator, memory_of(generator, place), shown, paper, reduce=how.reduce))
+        unlike.append(mean_difference(generator, memory_of(generator, place), shown, paper, reduce=how.reduce))
         report("looking for the nearest style", place + 1, len(generator.config.styles))
     nearest = unlike.index(min(unlike))
 
     memories = {name: memory_of(generator, nearest) for name in WAYS}
     for name, writing in WAYS.items():
-        writing(memories[name], seen, chance)
-    judging = time.monotonic()
+        writing(memories[name], seen, rng)
+    comparing = time.monotonic()
     differences = {}
     for name, memory in memories.items():
-        differences[name] = judge(generator, memory, judging_pairs, paper, reduce=how.reduce)
+        differences[name] = mean_difference(generator, memory, compared_pairs, paper, reduce=how.reduce)
         report("writing the memory", len(differences), len(memories))
 
     # The last comparison and the sheet still come, and take no longer than those of the three did.
-    left = 60 * how.minutes - (time.monotonic() - start) - (time.monotonic() - judging)
+    left = 60 * how.minutes - (time.monotonic() - start) - (time.monotonic() - comparing)
     told = partial(report, "tuning")
     budget = Budget(how.steps, left)
     # What the renderer knows to draw from: tuned with a memory that was written, it draws worse.
     known = memories["nearest"]
-    tuned = tune(generator, known, seen, budget, chance, backbone, told, paper, how.reduce)
+    tuned = tune(generator, known, seen, budget, rng, backbone, told, paper, how.reduce)
     if tuned:
-        differences["tuned"] = judge(generator, known, judging_pairs, paper, tuned.renderer, how.reduce)
+        differences["tuned"] = mean_difference(generator, known, compared_pairs, paper, tuned.renderer, how.reduce)
     kept = min(differences, key=lambda name: differences[name])
 
     names = generator.config.styles
@@ -256,12 +264,12 @@ def _learn(
     change = change_of(tuned.renderer, generator.renderer) if tuned and kept == "tuned" else {}
     memory = memories.get(kept, known)
     style = Style(replace(info, made=made, paper=paper), memory.keys[0], memory.values[0], change).half()
-    sheet = _sheet(generator, style, nearest, [pictures[place] for place in judges[:COMPARED]])
+    sheet = _sheet(generator, style, nearest, [pictures[place] for place in compared[:COMPARED]])
     return Taught(style, names[nearest], differences, kept, len(held_out), (), "", sheet)
 
 
-def _moved(photo: Tensor, sketch: Tensor, chance: torch.Generator) -> tuple[Tensor, Tensor]:
-    photo, sketch, _ = augment(photo, sketch, torch.ones_like(sketch), MOVES, chance)
+def _moved(photo: Tensor, sketch: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+    photo, sketch, _ = augment(photo, sketch, torch.ones_like(sketch), MOVES, rng)
     return photo, sketch
 
 

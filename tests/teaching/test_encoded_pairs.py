@@ -14,7 +14,7 @@ from most_sketch.network.encoder import Encoder
 from most_sketch.network.generator import Generator
 from most_sketch.network.memory import Memory
 from most_sketch.photo.images import to_tensor
-from most_sketch.training.style_memory import (
+from most_sketch.teaching.encoded_pairs import (
     SeenPair,
     difference,
     draw_seen,
@@ -40,7 +40,7 @@ def pairs(generator: Generator) -> list[SeenPair]:
     return [see(generator, encoder, photo, sketch) for photo, sketch in pictures]
 
 
-def chance() -> torch.Generator:
+def rng() -> torch.Generator:
     return torch.Generator().manual_seed(0)
 
 
@@ -58,7 +58,7 @@ def test_what_is_seen_is_drawn_as_the_network_draws(generator: Generator, pairs:
 
 def test_a_piece_is_cut_from_one_place_of_all(pairs: list[SeenPair]) -> None:
     pair = pairs[0]
-    piece = pair.piece(16, chance())
+    piece = pair.piece(16, rng())
     assert piece.target.shape[-2:] == (16, 16)
     assert piece.stem.shape[-2:] == (8, 8)
     assert piece.features.shape[-2:] == piece.sketch_features.shape[-2:] == (4, 4)
@@ -70,7 +70,7 @@ def test_a_piece_is_cut_from_one_place_of_all(pairs: list[SeenPair]) -> None:
     ]
     row, column = (4 * place for place in found)
     assert torch.equal(pair.target[..., row : row + 16, column : column + 16], piece.target)
-    whole = pair.piece(1000, chance())
+    whole = pair.piece(1000, rng())
     assert all(torch.equal(part, getattr(whole, name)) for name, part in vars(pair).items())
 
 
@@ -95,11 +95,11 @@ def test_written_together_a_value_is_what_is_drawn_where_its_key_is_seen() -> No
     together, apart = Memory(1, 2, 2, 0.05, False), Memory(1, 2, 2, 0.05, False)
     for each in (together, apart):
         each.load_state_dict(memory.state_dict())
-    write_together(together, [pair], chance())
+    write_together(together, [pair], rng())
     assert torch.equal(together.keys, memory.keys)
     assert torch.equal(together.values, torch.tensor([[white, black]]))
     # Eq. 5 alone finds both drawn features where they were, and changes nothing.
-    write(apart, [pair], chance())
+    write(apart, [pair], rng())
     torch.testing.assert_close(apart.values, memory.values)
 
 
@@ -107,7 +107,7 @@ def test_a_key_that_nothing_picks_begins_anew_with_its_value() -> None:
     memory = Memory(1, 3, 2, 0.05, aligned_start=False)
     memory.keys = torch.tensor([[[1.0, 0.0], [0.0, 1.0], [-1.0, -1.0]]])
     photo, sketch = places([1, 0], [0, 1]), places([5, 6], [7, 8])
-    write_together(memory, [SeenPair(photo, photo, sketch, sketch)], chance())
+    write_together(memory, [SeenPair(photo, photo, sketch, sketch)], rng())
     wanted = {(1.0, 0.0): (5.0, 6.0), (0.0, 1.0): (7.0, 8.0)}
     for key, value in zip(memory.keys[0].tolist(), memory.values[0].tolist(), strict=True):
         assert wanted[tuple(key)] == tuple(value)
@@ -116,7 +116,7 @@ def test_a_key_that_nothing_picks_begins_anew_with_its_value() -> None:
 def test_writing_as_training_does_moves_one_memory_alone(generator: Generator, pairs: list[SeenPair]) -> None:
     before = {name: value.clone() for name, value in generator.state_dict().items()}
     memory = memory_of(generator, 0)
-    write(memory, pairs, chance())
+    write(memory, pairs, rng())
     assert not torch.equal(memory.keys[0], before["memory.keys"][0])
     assert not torch.equal(memory.values[0], before["memory.values"][0])
     assert all(torch.equal(value, before[name]) for name, value in generator.state_dict().items())

@@ -17,25 +17,25 @@ from torch import Tensor
 
 from most_sketch.network.discriminator import PatchDiscriminator
 from most_sketch.network.generator import Generator, Renderer
-from most_sketch.network.low_rank import changeable
+from most_sketch.network.lora import changeable
 from most_sketch.network.memory import Memory
 from most_sketch.network.precision import autocast, choose_precision
+from most_sketch.teaching.encoded_pairs import SeenPair, difference, draw_seen, together
 from most_sketch.training import losses
+from most_sketch.training.config import PRESETS
 from most_sketch.training.perceptual import PerceptualBackbone
-from most_sketch.training.presets import PRESETS
-from most_sketch.training.style_memory import SeenPair, difference, draw_seen, together
 
 RANK = 8
 """Of what is added to a convolution."""
 RATE = 1.5e-3
 """Learning rate of the change."""
-LIKENESS, ADVERSARIAL = 40.0, 10.0
-"""Weights of what is unlike the drawing, and of the judge. Departure: training's 200 to 1 to 6, for an artist's strokes
-are nowhere near where the photo has its edges: compared pixel by pixel they come out as blotches. `difference` keeps
-the strokes that L1 alone would blur away."""
-STYLE, CONTENT = 200.0, 80.0
-"""Weights of the perceptual losses, where there is a backbone, of unit features. Twice as much smooths strokes."""
-JUDGE_CHANNELS = 32
+RECONSTRUCTION_WEIGHT, ADVERSARIAL_WEIGHT = 40.0, 10.0
+"""Weights of L1 plus `difference`, and of the adversarial loss. Departure: training has 200 and 1 to 6. Strokes of a
+new artist do not lie where the photo has its edges; compared pixel by pixel they come out as blotches. `difference`
+keeps the strokes that L1 alone would blur away."""
+STYLE_WEIGHT, CONTENT_WEIGHT = 200.0, 80.0
+"""Weights of the VGG losses on unit features, where there is a backbone. Twice as much smooths strokes."""
+DISCRIMINATOR_CHANNELS = 32
 CROP, PIECES = 192, 2
 """Side in pixels of the pieces that a step sees, and how many."""
 WARM_UP = 10
@@ -70,7 +70,7 @@ def tune(
     memory: Memory,
     pairs: Sequence[SeenPair],
     budget: Budget,
-    chance: torch.Generator,
+    rng: torch.Generator,
     backbone: PerceptualBackbone | None = None,
     report: Callable[[int, int], None] = lambda *_: None,
     paper: float = 1.0,
@@ -78,55 +78,55 @@ def tune(
 ) -> Tuned | None:
     """Learn a renderer for a style with this memory; None if there is no time.
 
-    Drawings are judged `reduce` times smaller than they are drawn, on paper of this tone, which is not learnt. `report`
-    is called with steps done and how many it will be about.
+    Losses are computed on drawings `reduce` times smaller than they are drawn, on paper of this tone, which is not
+    learnt. `report` is called with steps done and how many it will be about.
     """
     if budget.seconds <= 0:
         return None
     device = memory.keys.device
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        torch.manual_seed(int(torch.randint(2**31, (), generator=chance)))
+        torch.manual_seed(int(torch.randint(2**31, (), generator=rng)))
         renderer = changeable(generator.renderer, RANK)
-        judge = PatchDiscriminator(channels=JUDGE_CHANNELS).to(device)
+        discriminator = PatchDiscriminator(channels=DISCRIMINATOR_CHANNELS).to(device)
     training = PRESETS["ours"][1]
     learnt = [parameter for parameter in renderer.parameters() if parameter.requires_grad]
-    drawing = torch.optim.Adam(learnt, RATE, training.betas)
-    judging = torch.optim.Adam(judge.parameters(), training.discriminator_rate, training.betas)
+    generator_optimiser = torch.optim.Adam(learnt, RATE, training.betas)
+    discriminator_optimiser = torch.optim.Adam(discriminator.parameters(), training.discriminator_rate, training.betas)
 
     dtype = choose_precision("auto", device, "training").dtype
 
     done, start = 0, time.monotonic()
     while (spent := budget.spent(done, time.monotonic() - start)) < 1:
         share = min(1, (done + 1) / WARM_UP) * (1 + math.cos(math.pi * spent)) / 2
-        drawing.param_groups[0]["lr"] = share * RATE
-        chosen = torch.randint(len(pairs), (PIECES,), generator=chance).tolist()
-        pieces = together([pairs[place].piece(CROP, chance) for place in chosen])
-        judge.requires_grad_(False)
+        generator_optimiser.param_groups[0]["lr"] = share * RATE
+        chosen = torch.randint(len(pairs), (PIECES,), generator=rng).tolist()
+        pieces = together([pairs[place].piece(CROP, rng) for place in chosen])
+        discriminator.requires_grad_(False)
         with autocast(device, dtype):
             drawn = draw_seen(generator, memory, pieces, paper, renderer)
             sketch, target = (F.avg_pool2d(picture.float().to(device), reduce) for picture in (drawn, pieces.target))
-            loss = LIKENESS * (losses.reconstruction(sketch, target) + difference(sketch, target))
-            loss = loss + ADVERSARIAL * losses.adversarial_generator(_judged(judge, sketch))
+            loss = RECONSTRUCTION_WEIGHT * (losses.reconstruction(sketch, target) + difference(sketch, target))
+            loss = loss + ADVERSARIAL_WEIGHT * losses.adversarial_generator(_logits(discriminator, sketch))
             if backbone is not None:
                 loss = loss + _perceptual(backbone, sketch, target)
-        drawing.zero_grad()
+        generator_optimiser.zero_grad()
         torch.autograd.backward(loss)
-        drawing.step()
-        judge.requires_grad_(True)
+        generator_optimiser.step()
+        discriminator.requires_grad_(True)
         with autocast(device, dtype):
-            judgement = losses.adversarial_discriminator(_judged(judge, target), 1)
-            judgement = judgement + losses.adversarial_discriminator(_judged(judge, sketch.detach()), 0)
-        judging.zero_grad()
-        torch.autograd.backward(judgement)
-        judging.step()
+            real = losses.adversarial_discriminator(_logits(discriminator, target), 1)
+            fake = losses.adversarial_discriminator(_logits(discriminator, sketch.detach()), 0)
+        discriminator_optimiser.zero_grad()
+        torch.autograd.backward(real + fake)
+        discriminator_optimiser.step()
         done += 1
         report(*budget.progress(done, time.monotonic() - start))
     return Tuned(renderer.requires_grad_(False), done)
 
 
-def _judged(judge: PatchDiscriminator, sketch: Tensor) -> Tensor:
-    """What a judge says of sketches. Departure: of their photos it sees none: of so few it would know each by heart."""
-    logits: Tensor = judge(sketch.new_zeros(len(sketch), 3, *sketch.shape[2:]), sketch, None)[-1]
+def _logits(discriminator: PatchDiscriminator, sketch: Tensor) -> Tensor:
+    """Patch logits of sketches. Departure: the discriminator sees no photo; it would learn so few by heart."""
+    logits: Tensor = discriminator(sketch.new_zeros(len(sketch), 3, *sketch.shape[2:]), sketch, None)[-1]
     return logits.float()
 
 
@@ -135,4 +135,4 @@ def _perceptual(backbone: PerceptualBackbone, sketch: Tensor, target: Tensor) ->
     with torch.no_grad():
         theirs = backbone(target)
     ours = backbone(sketch)
-    return STYLE * losses.style(ours[:2], theirs[:2]) + CONTENT * losses.content(ours.pool4, theirs.pool4)
+    return STYLE_WEIGHT * losses.style(ours[:2], theirs[:2]) + CONTENT_WEIGHT * losses.content(ours.pool4, theirs.pool4)

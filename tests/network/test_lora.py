@@ -8,7 +8,7 @@ from tiny_runs import TINY
 from torch import Tensor
 
 from most_sketch.network.generator import Renderer
-from most_sketch.network.low_rank import change_of, changeable, changed
+from most_sketch.network.lora import change_of, changeable, changed
 
 NAME = "injection.0.conv1.weight"
 

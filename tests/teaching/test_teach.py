@@ -18,15 +18,15 @@ from most_sketch import InputError, Sketcher, teach
 from most_sketch.checkpoints.manifest import checksum
 from most_sketch.checkpoints.styles import read_style, save_style
 from most_sketch.checkpoints.weights import Networks, save_weights
-from most_sketch.drawing.options import Network
+from most_sketch.drawing.options import ModelSpec
 from most_sketch.network.encoder import Encoder
 from most_sketch.network.generator import Generator, pad_to_stride
 from most_sketch.network.precision import Precision
 from most_sketch.photo.frame import FRAME_SIZE
 from most_sketch.photo.images import to_tensor
+from most_sketch.teaching.teach import MAX_PAIRS, Teaching
 from most_sketch.training import losses
 from most_sketch.training.perceptual import PerceptualBackbone, load_backbone
-from most_sketch.training.teach import MAX_PAIRS, Teaching
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -62,7 +62,7 @@ def test_ten_pairs_make_a_style_that_the_weights_draw_in(
     )
     assert all(done == total for done, total in told.values())
     assert told["tuning"] == (20, 20)
-    assert taught.judged == 2
+    assert taught.held_out == 2
     assert taught.nearest in ("ink", "wash")
     assert list(taught.differences) == ["nearest", "written", "written together", "tuned"]
     assert taught.differences[taught.kept] == min(taught.differences.values()) < taught.differences["nearest"]
@@ -84,7 +84,7 @@ def test_ten_pairs_make_a_style_that_the_weights_draw_in(
     sketcher = Sketcher.load(weights, "cpu", "fp32", styles=[file])
     assert sketcher.styles == ("ink", "wash", "mine")
     # What a cluster's driver knows without the tensors, and its workers load.
-    network = Network(weights, "cpu", styles=(str(file),))
+    network = ModelSpec(weights, "cpu", styles=(str(file),))
     assert network.config().styles == network.load().styles == sketcher.styles
     photo = Image.open(tmp_path / "pairs" / "photos" / "000.png")
     drawings = [sketcher.sketch(photo, style, align=False).tobytes() for style in sketcher.styles]
@@ -94,7 +94,7 @@ def test_ten_pairs_make_a_style_that_the_weights_draw_in(
 def test_one_pair_is_enough_and_no_time_leaves_it_written(weights: Path, pairs: Callable[[int], Path]) -> None:
     folder = pairs(1)
     taught = teach(folder, "mine", weights, how=replace(QUICK, minutes=0))
-    assert taught.judged == 0
+    assert taught.held_out == 0
     assert "tuned" not in taught.differences
     again = teach(folder, "mine", weights, how=replace(QUICK, minutes=0))
     assert torch.equal(taught.style.values, again.style.values)
@@ -112,7 +112,7 @@ def test_tuning_in_bfloat16_comes_nearer_too(
     weights: Path, pairs: Callable[[int], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     exact = teach(pairs(1), "mine", weights, how=QUICK)
-    monkeypatch.setattr("most_sketch.training.tuning.choose_precision", lambda *_: Precision(torch.bfloat16))
+    monkeypatch.setattr("most_sketch.teaching.lora_tuning.choose_precision", lambda *_: Precision(torch.bfloat16))
     taught = teach(pairs(1), "mine", weights, how=QUICK)
     assert taught.kept == "tuned"
     assert taught.differences["tuned"] != exact.differences["tuned"]
@@ -148,7 +148,7 @@ def test_by_default_vgg_judges_too_where_it_can_be_had(
         assert (choice, offline) == ("vgg19", False)
         return load_backbone(str(backbone_file), unit_features)
 
-    monkeypatch.setattr("most_sketch.training.teach.load_backbone", vgg19)
+    monkeypatch.setattr("most_sketch.teaching.teach.load_backbone", vgg19)
     with_it = teach(folder, "mine", weights, how=how)
     assert with_it.differences == with_file.differences != none.differences
     assert with_it.unaided == ""

@@ -41,12 +41,12 @@ class SeenPair:
     target: Tensor
     """The drawing, (1, 1, H, W) in [-1, 1]."""
 
-    def piece(self, side: int, chance: torch.Generator) -> SeenPair:
+    def piece(self, side: int, rng: torch.Generator) -> SeenPair:
         """A random square of it, of about `side` pixels, or as much as there is."""
         height, width = self.features.shape[-2:]
         stride = self.target.shape[-1] // width
         wide, high = (min(max(1, side // stride), most) for most in (width, height))
-        top, left = (int(torch.randint(rest + 1, (), generator=chance)) for rest in (height - high, width - wide))
+        top, left = (int(torch.randint(rest + 1, (), generator=rng)) for rest in (height - high, width - wide))
 
         def cut(picture: Tensor) -> Tensor:
             unit = picture.shape[-1] // width
@@ -123,7 +123,7 @@ def _strokes(sketch: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def judge(
+def mean_difference(
     generator: Generator,
     memory: Memory,
     pairs: Sequence[SeenPair],
@@ -154,25 +154,22 @@ def memory_of(generator: Generator, style: int) -> Memory:
     return memory
 
 
-def write(memory: Memory, pairs: Sequence[SeenPair], chance: torch.Generator) -> None:
+def write(memory: Memory, pairs: Sequence[SeenPair], rng: torch.Generator) -> None:
     """Write pairs into a memory as training does: photo features move keys, sketch features values. Eq. 5-6."""
     style = torch.zeros(1, dtype=torch.long, device=memory.keys.device)
     for _ in range(PASSES):
-        for place in torch.randperm(len(pairs), generator=chance).tolist():
+        for place in torch.randperm(len(pairs), generator=rng).tolist():
             pair = pairs[place]
-            memory.update(*_features(memory, pair), style, DECAY, chance)
+            memory.update(*_features(memory, pair), style, DECAY, rng)
 
 
-def write_together(memory: Memory, pairs: Sequence[SeenPair], chance: torch.Generator) -> None:
+def write_together(memory: Memory, pairs: Sequence[SeenPair], rng: torch.Generator) -> None:
     """Write pairs into a memory so that a value is what is drawn where its key is seen.
 
     Every key becomes the mean of the photo features that pick it, its value that of the sketch features of the same
     places; what no feature picks begins anew at a random place. Departure: in Eq. 5 sketch features choose the value
     that they are most like, so hair that is drawn white moves the value of what was white before, and nothing tells
     the key of hair. Training aligns the two by a loss on the encoders, which stand still here.
-
-    As in Eq. 5-6 nothing is learnt by which place went into which slot, nor by the keys. But where sketch features
-    have gradients (in training's episodes) so have the values, which are their means.
     """
     slots, channels = memory.keys.shape[1:]
     for _ in range(PASSES):
@@ -185,9 +182,9 @@ def write_together(memory: Memory, pairs: Sequence[SeenPair], chance: torch.Gene
             sums.index_add_(0, picked, torch.cat([photo, sketch], dim=-1))
             votes.index_add_(0, picked, torch.ones_like(picked, dtype=votes.dtype))
         for slot in (votes == 0).nonzero().flatten().tolist():
-            pair = pairs[int(torch.randint(len(pairs), (), generator=chance))]
+            pair = pairs[int(torch.randint(len(pairs), (), generator=rng))]
             photo, sketch = (to_slots(part)[0] for part in _features(memory, pair))
-            place = int(torch.randint(len(photo), (), generator=chance))
+            place = int(torch.randint(len(photo), (), generator=rng))
             sums[slot] = torch.cat([photo[place], sketch[place]])
         means = (sums / votes.clamp(min=1)[:, None])[None]
         memory.keys, memory.values = means[..., :channels], means[..., channels:]

@@ -11,10 +11,10 @@ from tiny_runs import still_network
 
 from most_sketch.network.encoder import Encoder
 from most_sketch.network.generator import Generator
-from most_sketch.network.low_rank import change_of, changed
+from most_sketch.network.lora import change_of, changed
 from most_sketch.photo.images import to_tensor
-from most_sketch.training.style_memory import SeenPair, draw_seen, judge, memory_of, see
-from most_sketch.training.tuning import RANK, Budget, tune
+from most_sketch.teaching.encoded_pairs import SeenPair, draw_seen, mean_difference, memory_of, see
+from most_sketch.teaching.lora_tuning import RANK, Budget, tune
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -34,7 +34,7 @@ def pairs(generator: Generator) -> list[SeenPair]:
     return [see(generator, encoder, photo, artist(photo[None], torch.tensor([0]))[0]) for photo in photos]
 
 
-def chance() -> torch.Generator:
+def rng() -> torch.Generator:
     return torch.Generator().manual_seed(0)
 
 
@@ -48,15 +48,15 @@ def test_drawings_come_nearer_and_only_what_is_of_the_style_moves(
 ) -> None:
     before = {name: value.clone() for name, value in generator.state_dict().items()}
     memory = memory_of(generator, 0)
-    unlike = judge(generator, memory, pairs, reduce=reduce)
+    unlike = mean_difference(generator, memory, pairs, reduce=reduce)
     told: list[tuple[int, int]] = []
     tuned = tune(
-        generator, memory, pairs, Budget(60, 600), chance(), report=lambda *done: told.append(done), reduce=reduce
+        generator, memory, pairs, Budget(60, 600), rng(), report=lambda *done: told.append(done), reduce=reduce
     )
     assert tuned is not None
     assert tuned.steps == 60
     assert told == spent(60)
-    assert judge(generator, memory, pairs, renderer=tuned.renderer, reduce=reduce) < 0.8 * unlike
+    assert mean_difference(generator, memory, pairs, renderer=tuned.renderer, reduce=reduce) < 0.8 * unlike
     assert all(torch.equal(value, getattr(memory_of(generator, 0), name)) for name, value in memory.named_buffers())
     assert not any(parameter.requires_grad for parameter in tuned.renderer.parameters())
     assert all(torch.equal(value, before[name]) for name, value in generator.state_dict().items())
@@ -66,7 +66,7 @@ def test_what_is_kept_of_the_renderer_draws_the_same_and_is_small(
     generator: Generator, pairs: Sequence[SeenPair]
 ) -> None:
     memory = memory_of(generator, 0)
-    tuned = tune(generator, memory, pairs, Budget(10, 600), chance())
+    tuned = tune(generator, memory, pairs, Budget(10, 600), rng())
     assert tuned is not None
     change = change_of(tuned.renderer, generator.renderer)
     again = changed(generator.renderer, change)
@@ -79,7 +79,7 @@ def test_what_is_kept_of_the_renderer_draws_the_same_and_is_small(
 def test_the_same_chance_gives_the_same_whatever_torch_has_drawn_before(
     generator: Generator, pairs: Sequence[SeenPair]
 ) -> None:
-    first, second = (tune(generator, memory_of(generator, 0), pairs, Budget(3, 600), chance()) for _ in range(2))
+    first, second = (tune(generator, memory_of(generator, 0), pairs, Budget(3, 600), rng()) for _ in range(2))
     assert first is not None
     assert second is not None
     for one, other in zip(first.renderer.parameters(), second.renderer.parameters(), strict=True):
@@ -88,9 +88,9 @@ def test_the_same_chance_gives_the_same_whatever_torch_has_drawn_before(
 
 def test_time_decides_how_many_steps_there_are(generator: Generator, pairs: Sequence[SeenPair]) -> None:
     memory = memory_of(generator, 0)
-    assert tune(generator, memory, pairs, Budget(60, 0), chance()) is None
+    assert tune(generator, memory, pairs, Budget(60, 0), rng()) is None
     told: list[tuple[int, int]] = []
-    tuned = tune(generator, memory, pairs, Budget(10**6, 1), chance(), report=lambda *done: told.append(done))
+    tuned = tune(generator, memory, pairs, Budget(10**6, 1), rng(), report=lambda *done: told.append(done))
     assert tuned is not None
     assert 1 <= tuned.steps < 1000
     assert told[-1] == (tuned.steps, tuned.steps)

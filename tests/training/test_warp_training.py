@@ -14,13 +14,13 @@ from tiny_runs import CPU, SHORT, TINY, go
 from most_sketch.checkpoints.weights import load_weights
 from most_sketch.errors import InputError
 from most_sketch.network.warp import Warp
-from most_sketch.pairs.habit import Displaced
+from most_sketch.pairs.offset_model import LandmarkOffsets
 from most_sketch.pairs.pairs import find_pairs
 from most_sketch.photo.images import to_tensor
-from most_sketch.training import warp_lessons
+from most_sketch.training import warp_training
 from most_sketch.training.loop import train
 from most_sketch.training.runs import Run, RunRecord
-from most_sketch.training.warp_lessons import lessons_of, teach_warp
+from most_sketch.training.warp_training import train_warp, warp_targets
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -40,37 +40,37 @@ def photo_of(mouth: float, skin: tuple[int, int, int]) -> Image.Image:
 @pytest.fixture
 def pairs(tmp_path: Path) -> Path:
     """Dark faces whose drawings all have the mouth in one place, and light ones which are drawn as they are."""
-    chance = np.random.default_rng(0)
-    for database, skin, habit in (("dark", (150, 110, 80), True), ("light", (230, 200, 180), False)):
+    rng = np.random.default_rng(0)
+    for database, skin, displaced in (("dark", (150, 110, 80), True), ("light", (230, 200, 180), False)):
         folder = tmp_path / "pairs" / database
         points, displacements = [], []
         for kind in ("photos", "sketches"):
             (folder / kind).mkdir(parents=True)
         for number in range(24):
-            mouth = DRAWN_MOUTH + chance.uniform(-9, 9)
+            mouth = DRAWN_MOUTH + rng.uniform(-9, 9)
             photo = photo_of(mouth, skin)
             photo.save(folder / "photos" / f"{number:02}.png")
             photo.convert("L").save(folder / "sketches" / f"{number:02}.png")
             points.append(np.concatenate([FACE, [(x, mouth) for x in (75, 88, 100, 112, 125)]]))
-            down = DRAWN_MOUTH - mouth if habit else 0.0
+            down = DRAWN_MOUTH - mouth if displaced else 0.0
             displacements.append(np.array([(0, 0)] * len(FACE) + [(0, down)] * 5, dtype=float))
         names = [f"{number:02}" for number in range(24)]
-        Displaced(names, np.stack(points), np.stack(displacements)).write(folder)
+        LandmarkOffsets(names, np.stack(points), np.stack(displacements)).write(folder)
     return tmp_path / "pairs"
 
 
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As many lessons as faces so simple take."""
-    monkeypatch.setattr(warp_lessons, "LESSONS", 480)
-    monkeypatch.setattr(warp_lessons, "STEPS", 250)
+    """As many samples as faces so simple take."""
+    monkeypatch.setattr(warp_training, "SAMPLES", 480)
+    monkeypatch.setattr(warp_training, "STEPS", 250)
 
 
 @pytest.fixture
 def shorter(monkeypatch: pytest.MonkeyPatch) -> None:
     """No more than it takes to see that there were any."""
-    monkeypatch.setattr(warp_lessons, "LESSONS", 96)
-    monkeypatch.setattr(warp_lessons, "STEPS", 60)
+    monkeypatch.setattr(warp_training, "SAMPLES", 96)
+    monkeypatch.setattr(warp_training, "STEPS", 60)
 
 
 def photos_of(pairs: Path) -> list[torch.Tensor]:
@@ -87,11 +87,11 @@ def mouth_in(photo: torch.Tensor) -> float:
 @pytest.mark.usefixtures("short")
 def test_mouths_come_to_where_they_are_drawn_and_of_others_nothing_is_bent(pairs: Path) -> None:
     torch.manual_seed(0)
-    warp, chance = Warp(1), torch.Generator().manual_seed(0)
-    lessons = lessons_of(find_pairs(pairs), photos_of(pairs), 1, chance)
-    assert lessons.moves.shape == (480, 1, 2, *warp_lessons.SIDE)
-    assert lessons.habit.tolist() == ([0] * 24 + [1] * 24) * 10
-    missed = teach_warp(warp, lessons, chance, torch.device("cpu"), lambda: False)
+    warp, rng = Warp(1), torch.Generator().manual_seed(0)
+    targets = warp_targets(find_pairs(pairs), photos_of(pairs), 1, rng)
+    assert targets.offsets.shape == (480, 1, 2, *warp_training.SIDE)
+    assert targets.domain.tolist() == ([0] * 24 + [1] * 24) * 10
+    missed = train_warp(warp, targets, rng, torch.device("cpu"), lambda: False)
     assert missed is not None
     assert missed < 1.5
     assert not any(parameter.requires_grad for parameter in warp.parameters())
@@ -102,13 +102,13 @@ def test_mouths_come_to_where_they_are_drawn_and_of_others_nothing_is_bent(pairs
 
 
 @pytest.mark.usefixtures("shorter")
-def test_photos_without_points_teach_only_whose_they_are_not(pairs: Path) -> None:
+def test_photos_without_points_teach_only_that_they_are_of_no_domain(pairs: Path) -> None:
     (pairs / "light" / "displaced.safetensors").unlink()
-    chance = torch.Generator().manual_seed(0)
-    lessons = lessons_of(find_pairs(pairs)[:28], photos_of(pairs)[:28], 1, chance)
-    assert lessons.moves[:28].isnan().flatten(1).all(dim=1).tolist() == [False] * 24 + [True] * 4
+    rng = torch.Generator().manual_seed(0)
+    targets = warp_targets(find_pairs(pairs)[:28], photos_of(pairs)[:28], 1, rng)
+    assert targets.offsets[:28].isnan().flatten(1).all(dim=1).tolist() == [False] * 24 + [True] * 4
     warp = Warp(1)
-    missed = teach_warp(warp, lessons, chance, torch.device("cpu"), lambda: False)
+    missed = train_warp(warp, targets, rng, torch.device("cpu"), lambda: False)
     assert missed is not None
     assert 0 < missed < 10
     assert all(parameter.isfinite().all() for parameter in warp.parameters())
@@ -117,20 +117,20 @@ def test_photos_without_points_teach_only_whose_they_are_not(pairs: Path) -> Non
 @pytest.mark.usefixtures("shorter")
 def test_what_is_held_out_tells_nothing(pairs: Path) -> None:
     every = find_pairs(pairs)
-    told = []
+    offsets = []
     for drawn in (DRAWN_MOUTH, 0.0):
-        displaced = Displaced.read(pairs / "dark")
-        assert displaced is not None
-        displaced.displacements[0, len(FACE) :, 1] = drawn - displaced.photo_points[0, len(FACE) :, 1]
-        displaced.write(pairs / "dark")
-        chance = torch.Generator().manual_seed(0)
-        told.append(lessons_of(every[1:], photos_of(pairs)[1:], 1, chance).moves)
-    torch.testing.assert_close(*told)
+        measured = LandmarkOffsets.read(pairs / "dark")
+        assert measured is not None
+        measured.displacements[0, len(FACE) :, 1] = drawn - measured.photo_points[0, len(FACE) :, 1]
+        measured.write(pairs / "dark")
+        rng = torch.Generator().manual_seed(0)
+        offsets.append(warp_targets(every[1:], photos_of(pairs)[1:], 1, rng).offsets)
+    torch.testing.assert_close(*offsets)
 
 
 @pytest.mark.usefixtures("shorter")
 def test_a_run_learns_it_first_resumes_exactly_and_its_file_bends(pairs: Path, tmp_path: Path) -> None:
-    record = RunRecord(replace(TINY, habits=1), replace(SHORT, steps=4), {"pencil": pairs}, "none")
+    record = RunRecord(replace(TINY, warp_domains=1), replace(SHORT, steps=4), {"pencil": pairs}, "none")
     whole, halves = Run(tmp_path / "whole"), Run(tmp_path / "halves")
     told: list[str] = []
     train(whole, record, CPU, lambda *_: None, lambda: False, told.append)
@@ -148,31 +148,31 @@ def test_a_run_learns_it_first_resumes_exactly_and_its_file_bends(pairs: Path, t
     second = RunRecord(record.model, replace(SHORT, steps=1), record.data, "none", init=str(whole.folder))
     train(Run(tmp_path / "second"), second, CPU, lambda *_: None, lambda: False, told.append)
     assert told == []
-    taught = "generator.warp.moves.weight"
-    assert torch.equal(Run(tmp_path / "second").state()["artist"][taught], whole.state()["artist"][taught])
+    taught = "generator.warp.offsets.weight"
+    assert torch.equal(Run(tmp_path / "second").state()["model"][taught], whole.state()["model"][taught])
     # Unless that is asked for: then once, and no more when it goes on.
-    anew = replace(second, train=replace(second.train, steps=2, teach_warp=True))
+    anew = replace(second, train=replace(second.train, steps=2, train_warp=True))
     third = Run(tmp_path / "third")
     third.begin(anew)
     go(third, stop_after=1)
-    once = third.state()["artist"][taught]
+    once = third.state()["model"][taught]
     go(third)
-    assert not torch.equal(once, whole.state()["artist"][taught])
-    assert torch.equal(third.state()["artist"][taught], once)
+    assert not torch.equal(once, whole.state()["model"][taught])
+    assert torch.equal(third.state()["model"][taught], once)
 
 
 @pytest.mark.usefixtures("shorter")
 def test_stopped_before_the_first_step_nothing_is_kept(pairs: Path, tmp_path: Path) -> None:
-    record = RunRecord(replace(TINY, habits=1), SHORT, {"pencil": pairs}, "none")
+    record = RunRecord(replace(TINY, warp_domains=1), SHORT, {"pencil": pairs}, "none")
     run = Run(tmp_path / "run")
     assert train(run, record, CPU, lambda *_: None, lambda: True) == {}
     assert not run.state_file.exists()
     assert not run.weights_file.exists()
 
 
-def test_data_of_other_habits_than_the_network_has_is_told(pairs: Path, tmp_path: Path) -> None:
-    record = RunRecord(replace(TINY, habits=2), SHORT, {"pencil": pairs}, "none")
-    with pytest.raises(InputError, match=r"habits=2: of these pairs 1 databases .* prepare --fit --keep-habit"):
+def test_data_of_other_domains_than_the_network_has_is_refused(pairs: Path, tmp_path: Path) -> None:
+    record = RunRecord(replace(TINY, warp_domains=2), SHORT, {"pencil": pairs}, "none")
+    with pytest.raises(InputError, match=r"warp_domains=2: .* 1 databases .* --keep-predictable-offset"):
         train(Run(tmp_path / "run"), record, CPU, lambda *_: None, lambda: False)
     (pairs / "dark" / "displaced.safetensors").write_bytes(b"nothing of the kind")
     with pytest.raises(InputError, match=r"displaced.safetensors: not what prepare writes"):
