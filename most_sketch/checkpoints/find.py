@@ -13,8 +13,9 @@ from most_sketch.checkpoints.trained import Trained
 from most_sketch.errors import WeightsError, did_you_mean
 
 DEFAULT_WEIGHTS = "most-net"
-BENCHMARK_WEIGHTS = MappingProxyType({"CUFS": "most-net-cufs", "CUFSF": "most-net-cufsf"})
-"""What is scored beside each half of the paper's Table I: trained on that set alone, as the paper's."""
+BENCHMARK_WEIGHTS = MappingProxyType({"CUFS": "most-net-cufs", "CUFSF": "most-net-cufsf", "FS2K": DEFAULT_WEIGHTS})
+"""What is scored beside each part of the paper's Table I. For CUFS and CUFSF trained on that set alone, as the paper's;
+FS2K's three styles are three of `most-net`."""
 
 
 def held_out(name_or_path: str | Path, *, offline: bool = False) -> int | None:

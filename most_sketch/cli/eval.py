@@ -63,6 +63,15 @@ def eval_command(
             rich_help_panel=INPUT,
         ),
     ] = None,
+    metrics: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMES",
+            help="What to measure, with commas: fsim, ssim, lpips, lpips_squeeze, lpips_alex, lpips_vgg, l1, scoot, "
+            "texture, or all. (default: all but the last two)",
+            rich_help_panel=INPUT,
+        ),
+    ] = None,
     backbones: Annotated[
         Path | None,
         typer.Option(
@@ -87,6 +96,10 @@ def eval_command(
     csv: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the scores of every pair.", rich_help_panel=OUTPUT)
     ] = None,
+    excel: Annotated[
+        bool,
+        typer.Option("--excel", help="Mark --csv as UTF-8, so that Excel reads all names.", rich_help_panel=OUTPUT),
+    ] = False,
     report: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write a web page with table, charts and examples.", rich_help_panel=OUTPUT),
@@ -100,7 +113,7 @@ def eval_command(
         typer.Option(metavar="N", min=1, help="Pairs that are drawn and scored at once.", rich_help_panel=MACHINE),
     ] = 8,
 ) -> None:
-    """Score sketches against an artist's: FSIM, SSIM, LPIPS and L1, beside the published figures."""
+    """Score sketches against an artist's: FSIM, SSIM, LPIPS, L1 and more, beside the published figures."""
     if compare != bool(runs):
         raise InputError(
             "--compare needs the weights files or run folders to compare"
@@ -110,16 +123,19 @@ def eval_command(
     if compare and any(option is not None for option in (weights, predictions, gallery, save, csv)):
         raise InputError("--compare makes one table and --report; score each run on its own for other files")
 
+    if excel and csv is None:
+        raise InputError("--excel is of the file that --csv writes")
     for path in (csv, report):
         keep_existing(path, overwrite)
 
-    from most_sketch.evaluation.command import EvalConfig, Outputs, evaluate
+    from most_sketch.evaluation.command import Outputs, evaluate
     from most_sketch.evaluation.command import compare as compare_runs
+    from most_sketch.evaluation.measuring import EvalConfig
     from most_sketch.evaluation.results import summary
     from most_sketch.evaluation.table import comparison_table, identity_table, method_table, notes
 
-    config = EvalConfig(data, split, style, gallery, backbones, identity, device, batch_size, offline)
-    outputs = Outputs(save, csv, report, shlex.join(["most-sketch", *sys.argv[1:]]))
+    config = EvalConfig(data, split, style, gallery, metrics, backbones, identity, device, batch_size, offline)
+    outputs = Outputs(save, csv, excel, report, shlex.join(["most-sketch", *sys.argv[1:]]), overwrite)
     with _progress() as watch:
         if runs:
             evaluations = compare_runs(config, runs, outputs, watch)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,44 +13,19 @@ from most_sketch.checkpoints.find import BENCHMARK_WEIGHTS, trained_on
 from most_sketch.device import resolve_device
 from most_sketch.errors import InputError, did_you_mean
 from most_sketch.evaluation.baselines import Method
-from most_sketch.evaluation.identity import Gallery, Identity
+from most_sketch.evaluation.columns import Column, choose_columns
+from most_sketch.evaluation.measuring import EvalConfig, Instruments, Watch, measure, saved_as
 from most_sketch.evaluation.methods import BASELINES, Folder, Shared, baseline, names_of_weights, network
-from most_sketch.evaluation.metrics import Metrics, load_metrics
 from most_sketch.evaluation.provenance import provenance
 from most_sketch.evaluation.published import half_of
-from most_sketch.evaluation.recogniser import DlibRecogniser
 from most_sketch.evaluation.report import Case, render_report
-from most_sketch.evaluation.results import Evaluation, PairScore, to_csv
-from most_sketch.evaluation.scoring import draw_one, score_pairs
+from most_sketch.evaluation.results import Evaluation, to_csv
+from most_sketch.evaluation.scoring import draw_one
 from most_sketch.pairs.pairs import Pair, find_pairs, hold_out
 from most_sketch.photo.images import write_bytes
 
 DEFAULT_DATA = Path("cufs")
 SPLITS = ("all", "validation")
-
-Watch = Callable[[int, int], None]
-"""Told after each pair how many are done, of how many."""
-
-
-@dataclass(frozen=True)
-class EvalConfig:
-    """What is scored, and how it is computed."""
-
-    data: Path | None = None
-    """Folder of pairs; None looks for `cufs` here."""
-    split: str = "all"
-    style: str | None = None
-    """The style to draw in, of weights that have several; None takes their first."""
-    gallery: Path | None = None
-    """Pairs among which `nearest` looks. None: the training part where the validation part is scored, else the
-    other pairs of the set."""
-    backbones: Path | None = None
-    identity: bool = False
-    """Ask a face recogniser too, of which person a sketch is."""
-    device: str = "auto"
-    batch_size: int = 8
-    offline: bool = False
-    """Make no connection, for weights or backbones."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +35,13 @@ class Outputs:
     save: Path | None = None
     """Folder for the sketches."""
     csv: Path | None = None
+    excel: bool = False
+    """Begin the CSV with a byte order mark, without which Excel takes UTF-8 for another encoding."""
     report: Path | None = None
     command: str = ""
     """How the report says that it was made."""
+    overwrite: bool = False
+    """Replace sketches in `save` that are there already."""
 
 
 def evaluate(
@@ -76,6 +54,7 @@ def evaluate(
     """
     if weights is not None and predictions is not None:
         raise InputError("--weights and --predictions are two answers to one question; give one")
+    columns = choose_columns(config.metrics)
     root, device = find_data(config.data), resolve_device(config.device)
     known, where = find_pairs(root), root.resolve()
     pairs, rest = _split(known, config.split)
@@ -89,25 +68,26 @@ def evaluate(
         name, method = baseline(predictions, find_pairs(config.gallery) if config.gallery else rest)
     else:
         name, method = f"{Path(predictions).name}/", Folder(Path(predictions), pairs, known)
-    _check(outputs)
-    gallery = Gallery(DlibRecogniser(device)) if config.identity else None
-    metrics = load_metrics(config.backbones, device, offline=config.offline)
-    scores, identity = _run(pairs, method, metrics, gallery, device, config.batch_size, outputs.save, watch)
+    _check(outputs, pairs, columns)
+    instruments = Instruments.load(config, columns, device)
+    measured = measure(pairs, method, instruments, config.batch_size, outputs.save, watch)
     seen = [_seen(chosen, drawn, config.offline) for chosen, drawn in drawing.items()]
     evaluation = Evaluation(
         name,
         where.name,
         config.split,
-        scores,
-        metrics.missing,
+        measured.scores,
+        instruments.metrics.missing,
         sum(count for count, _ in seen),
         all(known for _, known in seen),
-        identity,
+        measured.identity,
         where.parent.name,
         {} if weights or predictions else {half: names_of_weights([it])[0] for half, it in BENCHMARK_WEIGHTS.items()},
+        instruments.columns,
+        measured.texture,
     )
     if outputs.csv:
-        write_bytes(outputs.csv, to_csv(evaluation).encode())
+        write_bytes(outputs.csv, to_csv(evaluation).encode("utf-8-sig" if outputs.excel else "utf-8"))
     _write_report(outputs, [evaluation], pairs, [method], list(drawing), device, config.offline)
     return evaluation
 
@@ -117,20 +97,31 @@ def compare(config: EvalConfig, runs: Sequence[str], outputs: Outputs, watch: Wa
 
     Raises like `evaluate`.
     """
+    columns = choose_columns(config.metrics)
     root, device = find_data(config.data), resolve_device(config.device)
     pairs, _ = _split(find_pairs(root), config.split)
     where = root.resolve()
     methods = [network(run, config.style, device, config.offline) for run in runs]
-    _check(outputs)
-    gallery = Gallery(DlibRecogniser(device)) if config.identity else None
-    metrics = load_metrics(config.backbones, device, offline=config.offline)
+    _check(outputs, pairs, columns)
+    instruments = Instruments.load(config, columns, device)
     evaluations = []
     for number, (run, name, method) in enumerate(zip(runs, names_of_weights(runs), methods, strict=True)):
         part = partial(_watch_part, watch, number, len(runs))
-        scores, identity = _run(pairs, method, metrics, gallery, device, config.batch_size, None, part)
+        measured = measure(pairs, method, instruments, config.batch_size, None, part)
         seen = _seen(run, pairs, config.offline)
         evaluations.append(
-            Evaluation(name, where.name, config.split, scores, metrics.missing, *seen, identity, where.parent.name)
+            Evaluation(
+                name,
+                where.name,
+                config.split,
+                measured.scores,
+                instruments.metrics.missing,
+                *seen,
+                measured.identity,
+                where.parent.name,
+                columns=instruments.columns,
+                texture=measured.texture,
+            )
         )
     _write_report(outputs, evaluations, pairs, methods, runs, device, config.offline)
     return evaluations
@@ -178,36 +169,19 @@ def _split(pairs: Sequence[Pair], split: str) -> tuple[Sequence[Pair], Sequence[
     raise InputError(f"--split {split}: there are {', '.join(SPLITS)}{did_you_mean(split, SPLITS)}")
 
 
-def _check(outputs: Outputs) -> None:
+def _check(outputs: Outputs, pairs: Sequence[Pair], columns: Sequence[Column]) -> None:
     """Refuse what could not be written before minutes are spent on it."""
     for path in (outputs.csv, outputs.report):
         if path and path.is_dir():
             raise InputError(f"{path}: is a folder, not a file")
+    if outputs.report and not any(column.of_pairs for column in columns):
+        raise InputError("--report shows the best and the worst pair; add a metric of pairs to --metrics, such as ssim")
     if outputs.save and outputs.save.exists() and not outputs.save.is_dir():
         raise InputError(f"--save {outputs.save}: is a file, not a folder")
-
-
-def _run(
-    pairs: Sequence[Pair],
-    method: Method,
-    metrics: Metrics,
-    gallery: Gallery | None,
-    device: torch.device,
-    batch_size: int,
-    save: Path | None,
-    watch: Watch,
-) -> tuple[tuple[PairScore, ...], Identity | None]:
-    scores, seen = [], []
-    for scored in score_pairs(pairs, method, metrics, device, batch_size):
-        if save:
-            picture = io.BytesIO()
-            scored.sketch.save(picture, "PNG")
-            write_bytes(save / f"{scored.pair.name}.png", picture.getvalue())
-        if gallery:
-            seen.append(gallery.embed(scored.pair, scored.sketch))
-        scores.append(scored.score)
-        watch(len(scores), len(pairs))
-    return tuple(scores), gallery.identity(pairs, seen) if gallery else None
+    if outputs.save and not outputs.overwrite:
+        for pair in pairs:
+            if (path := saved_as(outputs.save, pair)).exists():
+                raise InputError(f"{path}: is there already; replace it with --overwrite")
 
 
 def _write_report(

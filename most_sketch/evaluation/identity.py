@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 
 import torch
 from PIL import Image
@@ -30,6 +31,18 @@ class Rates:
 
 
 @dataclass(frozen=True)
+class Recognition:
+    """How one sketch is recognised among the photos of all."""
+
+    distance: float
+    """Between the sketch and its own photo, as the recogniser measures it."""
+    rank: int
+    """1 if no other photo is as near as the own one, 2 if one is, and so on."""
+    accepted: bool | None
+    """Nearer than the threshold of `Rates.verification`; None where there is none."""
+
+
+@dataclass(frozen=True)
 class Identity:
     """The rates of a method's sketches, and of the artist's of the same people among the same photos."""
 
@@ -37,19 +50,24 @@ class Identity:
     artist: Rates
 
 
-def rates(sketches: Tensor, photos: Tensor) -> Rates:
+def recognitions(sketches: Tensor, photos: Tensor) -> list[Recognition]:
     """Of embedded sketches and photos, both (N, D) with one person a row."""
     # Not by products, which lose the digits of small distances.
     distances = torch.cdist(sketches, photos, compute_mode="donot_use_mm_for_euclid_dist")
     own = distances.diagonal()
     others = distances.masked_fill(torch.eye(len(own), dtype=torch.bool), torch.inf)
-    rank_1 = (own < others.min(dim=1).values).double().mean().item()
+    ranks = 1 + (others <= own[:, None]).sum(dim=1)
     impostors = others[others.isfinite()].sort().values
-    if len(impostors) < ONE_IN:
-        return Rates(rank_1, None)
     # Strictly nearer than this are at most 1 % of them.
-    threshold = impostors[len(impostors) // ONE_IN]
-    return Rates(rank_1, (own < threshold).double().mean().item())
+    threshold = impostors[len(impostors) // ONE_IN] if len(impostors) >= ONE_IN else None
+    accepted = [None] * len(own) if threshold is None else (own < threshold).tolist()
+    return [Recognition(*each) for each in zip(own.tolist(), ranks.tolist(), accepted, strict=True)]
+
+
+def rates(recognised: Sequence[Recognition]) -> Rates:
+    """Of all sketches of a set."""
+    accepted = [each.accepted for each in recognised if each.accepted is not None]
+    return Rates(fmean(each.rank == 1 for each in recognised), fmean(accepted) if accepted else None)
 
 
 class Gallery:
@@ -69,7 +87,10 @@ class Gallery:
             self._seen[pair.photo] = box, self._recogniser.embed(photo, box), self._recogniser.embed(drawing, box)
         return self._recogniser.embed(sketch, self._seen[pair.photo][0])
 
-    def identity(self, pairs: Sequence[Pair], sketches: Sequence[Tensor]) -> Identity:
-        """The rates of embedded sketches of these pairs, all of which were given to `embed`."""
+    def recognise(
+        self, pairs: Sequence[Pair], sketches: Sequence[Tensor]
+    ) -> tuple[list[Recognition], list[Recognition]]:
+        """Embedded sketches of these pairs, all of which were given to `embed`, and the artist's drawings."""
         _, photos, drawings = zip(*(self._seen[pair.photo] for pair in pairs), strict=True)
-        return Identity(*(rates(torch.stack(drawn), torch.stack(photos)) for drawn in (list(sketches), drawings)))
+        ours, artists = (recognitions(torch.stack(drawn), torch.stack(photos)) for drawn in (list(sketches), drawings))
+        return ours, artists

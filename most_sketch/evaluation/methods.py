@@ -15,7 +15,7 @@ from most_sketch.evaluation.baselines import Method, Nearest, dodge, grey
 from most_sketch.network.build import draw as draw_with
 from most_sketch.pairs.pairs import Pair, name_key
 from most_sketch.photo.folders import is_clutter
-from most_sketch.photo.images import IMAGE_SUFFIXES, read_image, to_tensor
+from most_sketch.photo.images import IMAGE_SUFFIXES, read_image, require_numbers, to_tensor
 
 BASELINES = ("grey", "dodge", "nearest")
 
@@ -39,11 +39,15 @@ def network(name_or_path: str, style: str | None, device: torch.device, offline:
     if style is not None and style not in styles:
         known = ", ".join(styles)
         raise InputError(f"--style {style}: the weights {name_or_path} have {known}{did_you_mean(style, styles)}")
-    memory = styles.index(style) if style else 0
+
+    def style_of(pair: Pair) -> int:
+        """The style that was asked for, else one that a folder of the database has the name of, else the first."""
+        names = (style,) if style else reversed(pair.database.split("/"))
+        return next((styles.index(name) for name in names if name in styles), 0)
 
     @torch.inference_mode()
-    def draw(_pairs: Sequence[Pair], photos: Tensor) -> Tensor:
-        chosen = torch.full((len(photos),), memory, device=photos.device)
+    def draw(pairs: Sequence[Pair], photos: Tensor) -> Tensor:
+        chosen = torch.tensor([style_of(pair) for pair in pairs], device=photos.device)
         sketches = draw_with(generator, photos, chosen)
         if not sketches.isfinite().all():
             raise WeightsError(f"{name_or_path}: drew values that are not numbers")
@@ -118,6 +122,7 @@ class Folder:
         for pair in pairs:
             path = self.path_of[pair.photo]
             sketch = read_image(path).convert("L")
+            require_numbers(path)
             if sketch.size != (width, height):
                 raise InputError(
                     f"{path}: {sketch.width} x {sketch.height} pixels, but the artist's sketch has {width} x {height}; "

@@ -22,11 +22,11 @@ class PublishedRow:
         return dict(zip(KEYS, self.values, strict=True))
 
 
-TEST_PAIRS = MappingProxyType({"CUFS": 338, "CUFSF": 944})
-"""Size of the test half on which each column of Table I was measured."""
+TEST_PAIRS = MappingProxyType({"CUFS": 338, "CUFSF": 944, "FS2K": 1046})
+"""Size of the test half on which each part of Table I was measured."""
 
-SIGNS = {"CUFSF": ("cufsf", "feret"), "CUFS": ("cufs", "cuhk", "xm2vts")}
-"""What names of folders have in them that are of one half or the other, looked for in this order."""
+SIGNS = {"CUFSF": ("cufsf", "feret"), "FS2K": ("fs2k",), "CUFS": ("cufs", "cuhk", "xm2vts")}
+"""What names of folders have in them that are of one part or another, looked for in this order."""
 
 TABLE_I = MappingProxyType(
     {
@@ -50,6 +50,8 @@ TABLE_I = MappingProxyType(
             PublishedRow("Sketch-Transformer (2021)", (0.7259, None, 0.1349, 0.1971, 0.3400)),
             PublishedRow("MOST-Net (paper)", (0.7167, 0.4363, 0.1386, 0.2013, 0.3374)),
         ),
+        # The paper has none of FS2K, and no table of others was at hand to quote from.
+        "FS2K": (),
     }
 )
 
@@ -63,7 +65,7 @@ TABLE_II = (
 
 
 def half_of(database: str, data: str, above: str) -> str:
-    """Which half of Table I the pairs of a database belong beside.
+    """Which part of Table I the pairs of a database belong beside: CUFS, CUFSF or FS2K.
 
     The first of these names that tells: the folder of the pairs, those above it, that of the data, the one above that.
     CUFS if none does.

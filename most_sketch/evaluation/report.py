@@ -14,7 +14,7 @@ from string import Template
 from PIL import Image
 
 from most_sketch.evaluation.charts import Bar, bar_chart, strip_chart
-from most_sketch.evaluation.columns import COLUMNS, IDENTITY_COLUMNS, show
+from most_sketch.evaluation.columns import IDENTITY_COLUMNS, Column, show
 from most_sketch.evaluation.provenance import Provenance
 from most_sketch.evaluation.published import TABLE_I
 from most_sketch.evaluation.results import Evaluation, identity_rows
@@ -51,7 +51,7 @@ def render_report(evaluations: Sequence[Evaluation], cases: Sequence[Case], made
             "in 8-bit grey, nothing padded, resized or smoothed"
         ),
         figures=_figures(first) if len(evaluations) == len(first.halves) == 1 else "",
-        headings="".join(f'<th scope="col">{escape(column.heading)}</th>' for column in COLUMNS),
+        headings="".join(f'<th scope="col">{escape(column.heading)}</th>' for column in first.columns),
         rows=_rows(evaluations),
         identity=_identity(evaluations),
         notes="".join(f"<p>{escape(line)}</p>" for line in lines),
@@ -95,11 +95,9 @@ def _rows(evaluations: Sequence[Evaluation]) -> str:
     """Ours over the published rows, of one half of Table I or of both below each other."""
     bodies = []
     for half in evaluations[0].halves:
-        title = escape(f"Published, {half} test pairs (Table I of the paper)")
         bodies.append(
             f"<tbody>{''.join(_own_rows(evaluation.halves[half]) for evaluation in evaluations)}</tbody>"
-            f'<tbody class="published"><tr><th scope="rowgroup" colspan="{len(COLUMNS) + 2}">{title}</th></tr>'
-            f"{_published_rows(half)}</tbody>"
+            + _published(half, evaluations[0].columns)
         )
     return "".join(bodies)
 
@@ -113,7 +111,7 @@ def _own_rows(evaluation: Evaluation) -> str:
         label, kind = (evaluation.method, "overall") if database is None else (database, "part")
         cells = "".join(
             _cell(evaluation.mean(column.key, database), "n/a", evaluation.spread(column.key, database))
-            for column in COLUMNS
+            for column in evaluation.columns
         )
         count = len(evaluation.of(database))
         rows.append(f'<tr class="{kind}"><th scope="row">{escape(label)}</th><td>{count}</td>{cells}</tr>')
@@ -139,12 +137,16 @@ def _identity(evaluations: Sequence[Evaluation]) -> str:
     )
 
 
-def _published_rows(half: str) -> str:
-    rows = []
+def _published(half: str, columns: Sequence[Column]) -> str:
+    """The published rows of a part of Table I under their heading; nothing where there are none."""
+    if not TABLE_I[half]:
+        return ""
+    title = escape(f"Published, {half} test pairs (Table I of the paper)")
+    rows = [f'<tr><th scope="rowgroup" colspan="{len(columns) + 2}">{title}</th></tr>']
     for row in TABLE_I[half]:
-        cells = "".join(_cell(row.by_key.get(column.key), "") for column in COLUMNS)
+        cells = "".join(_cell(row.by_key.get(column.key), "") for column in columns)
         rows.append(f'<tr><th scope="row">{escape(row.method)}</th><td></td>{cells}</tr>')
-    return "".join(rows)
+    return f'<tbody class="published">{"".join(rows)}</tbody>'
 
 
 def _cell(value: float | None, absent: str, spread: float | None = None) -> str:
@@ -159,7 +161,7 @@ def _bars(evaluations: Sequence[Evaluation]) -> str:
     """A chart for each column that both we and the paper have, for each half."""
     charts = []
     halves = list(evaluations[0].halves)
-    for half, column in product(halves, evaluations[0].measured):
+    for half, column in product(halves, evaluations[0].of_pairs):
         own = [
             Bar(evaluation.method, mean, own=True)
             for evaluation in evaluations
@@ -179,7 +181,7 @@ def _bars(evaluations: Sequence[Evaluation]) -> str:
 def _strips(evaluations: Sequence[Evaluation]) -> str:
     """Every pair: by its database, or by who drew it where several did."""
     first, charts = evaluations[0], []
-    for column in first.measured:
+    for column in first.of_pairs:
         if len(evaluations) > 1:
             parts = [(evaluation.method, evaluation.scores) for evaluation in evaluations]
         else:
@@ -218,7 +220,7 @@ def _case(case: Case, evaluations: Sequence[Evaluation]) -> str:
 
 def _values(evaluation: Evaluation, place: int) -> str:
     values = evaluation.scores[place].values
-    return " · ".join(f"{column.title} {show(values[column.key])}" for column in evaluation.measured)
+    return " · ".join(f"{column.title} {show(values[column.key])}" for column in evaluation.of_pairs)
 
 
 def _inline(picture: Image.Image) -> str:

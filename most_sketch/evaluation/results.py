@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from statistics import fmean, stdev
 from typing import Any
 
-from most_sketch.evaluation.columns import COLUMNS, Column
-from most_sketch.evaluation.identity import Identity
+from most_sketch.evaluation.columns import DEFAULT_COLUMNS, Column
+from most_sketch.evaluation.identity import Identity, Recognition
 from most_sketch.evaluation.published import TABLE_I, TEST_PAIRS, half_of
+from most_sketch.evaluation.texture import Texture
 
 PROTOCOL_SIZE = (200, 250)
 """Width and height at which the literature's figures on CUFS and CUFSF were taken."""
@@ -26,6 +28,21 @@ class PairScore:
     size: tuple[int, int]
     """Width and height at which it was scored."""
     values: Mapping[str, float]
+    recognised: Recognition | None = None
+    """How a face recogniser took the sketch, where it was asked."""
+    artist_recognised: Recognition | None = None
+    """And the artist's drawing of the same person."""
+
+    @property
+    def full_name(self) -> str:
+        """As `Pair.name`."""
+        return f"{self.database}/{self.name}"
+
+    @property
+    def recognitions(self) -> dict[str, Recognition]:
+        """Both by name, where a recogniser was asked."""
+        both = {"identity": self.recognised, "artist": self.artist_recognised}
+        return {name: each for name, each in both.items() if each}
 
 
 @dataclass(frozen=True)
@@ -50,6 +67,10 @@ class Evaluation:
     """Name of the folder that holds that of the pairs."""
     drawn_by: Mapping[str, str] = field(default_factory=dict)
     """Half of Table I -> what drew its pairs, where that is not the same for all."""
+    columns: tuple[Column, ...] = DEFAULT_COLUMNS
+    """The metrics that were asked for."""
+    texture: Texture | None = None
+    """For the metric that compares sets, where that was asked for."""
 
     @property
     def databases(self) -> list[str]:
@@ -58,11 +79,11 @@ class Evaluation:
     @property
     def measured(self) -> list[Column]:
         """The columns that have numbers."""
-        return [column for column in COLUMNS if column.key not in self.missing]
+        return [column for column in self.columns if column.key not in self.missing]
 
     @property
     def halves(self) -> dict[str, Evaluation]:
-        """The same of the pairs alone that belong beside each half of Table I, by its name: CUFS, CUFSF or both."""
+        """The same of the pairs alone that belong beside each part of Table I, by its name: CUFS, CUFSF and FS2K."""
         scores: dict[str, list[PairScore]] = {}
         for database in self.databases:
             scores.setdefault(half_of(database, self.data, self.above), []).extend(self.of(database))
@@ -87,19 +108,26 @@ class Evaluation:
         """The average over all images, or over those of one database; None for a column without numbers."""
         if key in self.missing:
             return None
+        if key == "texture":
+            return self.texture.distance(score.full_name for score in self.of(database)) if self.texture else None
         return fmean(score.values[key] for score in self.of(database))
+
+    @property
+    def of_pairs(self) -> list[Column]:
+        """The columns of which each pair has a number."""
+        return [column for column in self.measured if column.of_pairs]
 
     def spread(self, key: str, database: str | None = None) -> float | None:
         """The standard deviation over the same images; None where there are not two numbers."""
         scores = self.of(database)
-        if key in self.missing or len(scores) < 2:
+        if len(scores) < 2 or any(key not in score.values for score in scores):
             return None
         return stdev(score.values[key] for score in scores)
 
     @property
     def ranked_by(self) -> Column:
         """The column that tells good sketches from bad: LPIPS, which is nearest to what people say, or FSIM."""
-        return next((column for column in self.measured if column.key.startswith("lpips")), self.measured[0])
+        return next((column for column in self.of_pairs if column.key.startswith("lpips")), self.of_pairs[0])
 
     def examples(self) -> dict[str, int]:
         """Places in `scores` of the best, the median and the worst sketch; fewer where there are fewer pairs."""
@@ -122,6 +150,8 @@ class Evaluation:
         return {half: part._comparability(half) for half, part in self.halves.items()}
 
     def _comparability(self, name: str) -> str:
+        if not TABLE_I[name]:
+            return f"{name}: no published figures are shown. docs/protocol.md says how its authors score."
         test = f"Published figures: the paper's, on the {TEST_PAIRS[name]} test pairs of {name} at 200 x 250."
         odd = {score.size for score in self.scores} - {PROTOCOL_SIZE}
         if odd:
@@ -139,11 +169,11 @@ def summary(evaluation: Evaluation) -> dict[str, Any]:
         "data": evaluation.data,
         "split": evaluation.split,
         "pairs": len(evaluation.scores),
-        "overall": {column.key: evaluation.mean(column.key) for column in COLUMNS},
+        "overall": {column.key: evaluation.mean(column.key) for column in evaluation.columns},
         "databases": {
             database: {
                 "pairs": len(evaluation.of(database)),
-                **{column.key: evaluation.mean(column.key, database) for column in COLUMNS},
+                **{column.key: evaluation.mean(column.key, database) for column in evaluation.columns},
             }
             for database in evaluation.databases
         },
@@ -155,12 +185,24 @@ def summary(evaluation: Evaluation) -> dict[str, Any]:
             half: {
                 "method": part.method,
                 "pairs": len(part.scores),
-                **{column.key: part.mean(column.key) for column in COLUMNS},
+                **{column.key: part.mean(column.key) for column in evaluation.columns},
                 "note": evaluation.comparability[half],
                 "published": {row.method: row.by_key for row in TABLE_I[half]},
             }
             for half, part in evaluation.halves.items()
         },
+        "texture_among_drawings": evaluation.texture.among_drawings() if evaluation.texture else None,
+        "scores": [
+            {
+                "database": score.database,
+                "name": score.name,
+                "width": score.size[0],
+                "height": score.size[1],
+                **score.values,
+                **{name: asdict(recognition) for name, recognition in score.recognitions.items()},
+            }
+            for score in evaluation.scores
+        ],
     }
 
 
@@ -174,10 +216,22 @@ def identity_rows(evaluations: Sequence[Evaluation]) -> list[tuple[str, dict[str
 
 def to_csv(evaluation: Evaluation) -> str:
     """One line a pair, under a header."""
-    columns = [column.key for column in evaluation.measured]
+    columns = [column.key for column in evaluation.of_pairs]
+    recognised = [
+        (name, field.name) for name in evaluation.scores[0].recognitions for field in dataclasses.fields(Recognition)
+    ]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["database", "name", "width", "height", *columns])
+    writer.writerow(["database", "name", "width", "height", *columns, *("_".join(part) for part in recognised)])
     for score in evaluation.scores:
-        writer.writerow([score.database, score.name, *score.size, *(f"{score.values[key]:.6f}" for key in columns)])
+        numbers = [score.values[key] for key in columns]
+        numbers += [getattr(score.recognitions[name], part) for name, part in recognised]
+        writer.writerow([score.database, score.name, *score.size, *map(_cell, numbers)])
     return text.getvalue()
+
+
+def _cell(value: float | bool | None) -> str:
+    """A number as CSV has it; empty where there is none."""
+    if value is None:
+        return ""
+    return f"{value:.6f}" if isinstance(value, float) else str(int(value))

@@ -14,15 +14,16 @@ from most_sketch.evaluation.baselines import Method
 from most_sketch.evaluation.metrics import SMALLEST_SIDE, Metrics
 from most_sketch.evaluation.results import PairScore
 from most_sketch.pairs.pairs import Pair, load_pair
-from most_sketch.photo.images import to_image, to_levels
+from most_sketch.photo.images import require_numbers, to_image, to_levels
 
 
 @dataclass(frozen=True)
 class Scored:
-    """A pair, the sketch as it would be saved, and its scores."""
+    """A pair, the sketch as it would be saved, the artist's drawing, and the sketch's scores."""
 
     pair: Pair
     sketch: Image.Image
+    drawing: Image.Image
     score: PairScore
 
 
@@ -35,8 +36,8 @@ def score_pairs(
         originals = [to_image(truth) for truth in truths]
         # The scores are those of the 8-bit pictures, which is all that anyone else can check.
         values = metrics.measure(to_levels(sketches).to(device), to_levels(originals).to(device))
-        for pair, sketch, scores in zip(batch, sketches, values, strict=True):
-            yield Scored(pair, sketch, PairScore(pair.database, pair.photo.stem, sketch.size, scores))
+        for pair, sketch, drawing, scores in zip(batch, sketches, originals, values, strict=True):
+            yield Scored(pair, sketch, drawing, PairScore(pair.database, pair.photo.stem, sketch.size, scores))
 
 
 def draw_one(pair: Pair, method: Method, device: torch.device) -> Image.Image:
@@ -50,6 +51,7 @@ def _batches(pairs: Sequence[Pair], batch_size: int) -> Iterator[tuple[list[Pair
     batch: list[tuple[Pair, Tensor, Tensor]] = []
     for pair in pairs:
         photo, sketch = load_pair(pair)
+        require_numbers(pair.sketch)
         height, width = photo.shape[-2:]
         if min(height, width) < SMALLEST_SIDE:
             raise InputError(

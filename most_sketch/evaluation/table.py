@@ -8,7 +8,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from most_sketch.evaluation.columns import COLUMNS, IDENTITY_COLUMNS, Column, show
+from most_sketch.evaluation.columns import IDENTITY_COLUMNS, Column, show
 from most_sketch.evaluation.published import TABLE_I, TABLE_II, TEST_PAIRS, PublishedRow
 from most_sketch.evaluation.results import Evaluation, identity_rows
 
@@ -55,7 +55,7 @@ def identity_table(evaluations: Sequence[Evaluation]) -> Table:
 
 def notes(evaluation: Evaluation) -> list[str]:
     """The lines under a table: what is missing and how to get it, and how far to trust the comparison."""
-    titles = {column.key: column.title for column in COLUMNS}
+    titles = {column.key: column.title for column in evaluation.columns}
     lines = [f"n/a: {titles[key]} {remedy}" for key, remedy in evaluation.missing.items()]
     method, seen = evaluation.method, evaluation.seen
     if seen:
@@ -66,6 +66,8 @@ def notes(evaluation: Evaluation) -> list[str]:
     if not evaluation.seen_known:
         what, more = ("not all", "more of ") if seen else ("nothing", "")
         lines.append(f"{method}: {what} is known of the training, nor whether it has seen {more}these pairs.")
+    if evaluation.texture and (among := evaluation.texture.among_drawings()) is not None:
+        lines.append(f"Texture: of a set; two halves of the artist's drawings are {show(among)} from each other.")
     if evaluation.identity:
         lines.append(
             f"Identity: by dlib's face recogniser, among the {len(evaluation.scores)} photos of these pairs; "
@@ -99,6 +101,8 @@ def _add_row(
 
 
 def _add_published(table: Table, half: str, rows: Sequence[PublishedRow], columns: Sequence[Column]) -> None:
+    if not rows:
+        return
     table.add_section()
     _add_row(table, _counted(f"published, {half}", TEST_PAIRS[half]), {}, columns, "dim")
     for row in rows:

@@ -144,6 +144,16 @@ def _readable() -> list[str]:
     return sorted(READ_FORMATS & Image.OPEN.keys())
 
 
+def require_numbers(path: Path) -> None:
+    """Raise `InputError` for a picture of floats of which some are not numbers, which `read_image` makes black.
+
+    To be called on what `read_image` can read; of other pictures than those of floats nothing is decoded.
+    """
+    with path.open("rb") as file, _open(file) as image:
+        if image.mode == "F" and not np.isfinite(np.asarray(image)).all():
+            raise InputError(f"{path}: holds values that are not numbers")
+
+
 def flatten(image: Image.Image) -> Image.Image:
     """Any picture to RGB, as a person sees it: upright, in sRGB, transparency over white, of any depth.
 

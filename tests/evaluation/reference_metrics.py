@@ -1,4 +1,4 @@
-"""SSIM and FSIM written out in numpy from their papers, to hold the package's metrics against.
+"""SSIM, FSIM and SCOOT written out in numpy from their papers, to hold the package's metrics against.
 
 They share no code with the package or with `piq`: plain loops, float64, one image at a time.
 """
@@ -84,6 +84,33 @@ def phase_congruency(image: Image) -> Image:
         energy_sum += np.maximum(energy - threshold, 0)
         amplitude_sum += np.sum(np.abs(responses), axis=0)
     return energy_sum / (amplitude_sum + 1e-7)
+
+
+def scoot(first: Image, second: Image) -> float:
+    """Fan et al. 2019, section 3, as the authors' program settles it: 6 levels, 4 x 4 blocks, four directions."""
+    difference = scoot_features(first) - scoot_features(second)
+    return float(1 / (1 + math.sqrt((difference**2).sum())))
+
+
+def scoot_features(image: Image) -> NDArray[np.float64]:
+    """Contrast and energy of each block, row by row."""
+    height, width = image.shape
+    levels = [[min(int(6 * value / 255), 5) for value in row] for row in image]
+    features = []
+    for down in range(4):
+        for across in range(4):
+            rows = range(height * down // 4, height * (down + 1) // 4)
+            columns = range(width * across // 4, width * (across + 1) // 4)
+            counts = np.zeros((6, 6))
+            for row in rows:
+                for column in columns:
+                    for step_down, step_across in ((0, 1), (-1, 1), (-1, 0), (-1, -1)):
+                        if row + step_down in rows and column + step_across in columns:
+                            counts[levels[row][column], levels[row + step_down][column + step_across]] += 1
+            share = np.array([[math.floor(count / 4 + 0.5) for count in line] for line in counts])
+            share = share / share.sum()
+            features += [sum(share[i, j] * (i - j) ** 2 for i in range(6) for j in range(6)), (share**2).sum()]
+    return np.array(features)
 
 
 def frequencies(length: int) -> Image:

@@ -22,6 +22,7 @@ import typer
 from drawn_pairs import write_pairs
 from PIL import Image
 from rich.console import Console
+from test_metrics import write_backbone
 from torch import Tensor
 
 from most_sketch.checkpoints.trained import Trained
@@ -30,7 +31,7 @@ from most_sketch.cli.eval import eval_command
 from most_sketch.errors import InputError, MostSketchError, WeightsError
 from most_sketch.evaluation import command as eval_module
 from most_sketch.evaluation.baselines import dodge, grey
-from most_sketch.evaluation.columns import COLUMNS
+from most_sketch.evaluation.columns import DEFAULT_KEYS
 from most_sketch.evaluation.metrics import Metrics, l1
 from most_sketch.evaluation.published import TABLE_I, TABLE_II, half_of
 from most_sketch.evaluation.results import Evaluation, PairScore
@@ -140,7 +141,7 @@ def test_the_table_shows_databases_and_marks_published_rows(run_eval: Eval, pair
 
 @pytest.mark.parametrize("width", [80, 120])
 def test_six_columns_fit_a_terminal(width: int) -> None:
-    keys = [column.key for column in COLUMNS]
+    keys = DEFAULT_KEYS
     score = PairScore("cuhk", "a", (200, 250), dict.fromkeys(keys, 0.5))
     evaluation = Evaluation("most-net-cufs [red]", "cufs", "all", (score, replace(score, database="ar")), {})
     for table in (method_table(evaluation), comparison_table([evaluation, evaluation])):
@@ -153,6 +154,68 @@ def test_six_columns_fit_a_terminal(width: int) -> None:
         for heading in ("FSIM ↑", "LPIPS ↓", "SqueezeNet", "AlexNet", "VGG-16", "L1 ↓"):
             assert heading in shown
         assert "…" not in shown
+
+
+def test_metrics_chooses_the_columns_of_table_files_and_report(run_eval: Eval, pairs: Path, tmp_path: Path) -> None:
+    csv_file, report = tmp_path / "scores.csv", tmp_path / "report.html"
+    run = ("--data", pairs, "--predictions", "grey", "--metrics", "scoot, SSIM")
+    told = json.loads(run_eval(*run, "--json", "--csv", csv_file, "--report", report))
+    assert list(told["overall"]) == ["ssim", "scoot"]
+    assert 0.05 < told["overall"]["scoot"] < 1
+    assert told["missing"] == {}
+    first = told["scores"][0]
+    assert list(first) == ["database", "name", "width", "height", "ssim", "scoot"]
+    assert told["overall"]["scoot"] == pytest.approx(np.mean([score["scoot"] for score in told["scores"]]))
+    assert csv_file.read_text().splitlines()[0] == "database,name,width,height,ssim,scoot"
+    page = report.read_text(encoding="utf-8")
+    assert "SCOOT ↑" in page
+    assert "FSIM ↑" not in page
+    heading = next(line for line in run_eval(*run).splitlines() if "SSIM" in line)
+    assert heading.split() == ["SSIM", "↑", "SCOOT", "↑"]
+
+
+def test_texture_is_of_all_sketches_together_and_of_each_database(
+    run_eval: Eval, pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    backbones = tmp_path / "backbones"
+    write_backbone(backbones)
+    run = ("--data", pairs, "--backbones", backbones, "--metrics", "ssim,texture")
+    own = json.loads(run_eval(*run, "--predictions", copy_truth(pairs, tmp_path / "truth"), "--json"))
+    grey_photo = json.loads(run_eval(*run, "--predictions", "grey", "--json"))
+    assert grey_photo["overall"]["texture"] > own["overall"]["texture"]
+    assert grey_photo["databases"]["first"]["texture"] != grey_photo["overall"]["texture"]
+    assert grey_photo["halves"]["CUFS"]["texture"] == grey_photo["overall"]["texture"]
+    assert "texture" not in grey_photo["scores"][0]
+    assert grey_photo["texture_among_drawings"] == own["texture_among_drawings"]
+    report = tmp_path / "report.html"
+    app = typer.Typer()
+    app.command("eval")(eval_command)
+    app([*map(str, run), "--predictions", "grey", "--report", str(report)], standalone_mode=False)
+    assert "Texture ↓" in report.read_text(encoding="utf-8")
+    assert "two halves of the artist's drawings are" in capsys.readouterr().err
+
+
+def test_a_spreadsheet_gets_a_mark_where_it_is_asked_for(run_eval: Eval, pairs: Path, tmp_path: Path) -> None:
+    (pairs / "second").rename(pairs / "zweite-Hälfte")
+    plain, marked = tmp_path / "plain.csv", tmp_path / "marked.csv"
+    run = ("--data", pairs, "--predictions", "grey", "--metrics", "l1")
+    run_eval(*run, "--csv", plain)
+    run_eval(*run, "--csv", marked, "--excel")
+    assert marked.read_bytes() == b"\xef\xbb\xbf" + plain.read_bytes()
+    assert list(csv.DictReader(marked.open(encoding="utf-8-sig")))[-1]["database"] == "zweite-Hälfte"
+
+
+def test_saved_sketches_are_kept_unless_they_may_be_replaced(run_eval: Eval, pairs: Path, tmp_path: Path) -> None:
+    run = ("--data", pairs, "--split", "validation", "--metrics", "l1", "--save", tmp_path / "kept")
+    run_eval(*run, "--predictions", "grey")
+    kept = {path: path.read_bytes() for path in (tmp_path / "kept").rglob("*.png")}
+    assert len(kept) == 3
+    (tmp_path / "kept" / "first" / "00.png").unlink()
+    with pytest.raises(InputError, match=r"kept/first/10.png: is there already; replace it with --overwrite"):
+        run_eval(*run, "--predictions", "dodge")
+    assert not (tmp_path / "kept" / "first" / "00.png").exists()
+    run_eval(*run, "--predictions", "dodge", "--overwrite")
+    assert all(path.read_bytes() != before for path, before in kept.items())
 
 
 def test_the_validation_split_is_the_held_out_tenth(run_eval: Eval, pairs: Path, tmp_path: Path) -> None:
@@ -190,6 +253,32 @@ def test_a_style_is_drawn_from_its_own_memory(run_eval: Eval, pairs: Path, weigh
     assert pencil != ink
     with pytest.raises(InputError, match=r"--style chalk: the weights .* have pencil, ink"):
         run_eval("--data", pairs, "--weights", weights, "--style", "chalk")
+
+
+def test_a_database_named_after_a_style_is_drawn_in_it(run_eval: Eval, pairs: Path, weights: Path) -> None:
+    """FS2K's three styles are so scored at once, each against its own drawings."""
+    (pairs / "second").rename(pairs / "ink")
+    run = ("--data", pairs, "--weights", weights, "--metrics", "l1", "--json")
+    mixed, ink, pencil = (
+        json.loads(run_eval(*run, *style))["databases"] for style in ((), ("--style", "ink"), ("--style", "pencil"))
+    )
+    assert mixed["ink"] == ink["ink"] != pencil["ink"]
+    assert mixed["first"] == pencil["first"] != ink["first"]
+
+
+def test_fs2k_is_a_part_of_its_own_without_published_rows(run_eval: Eval, pairs: Path, tmp_path: Path) -> None:
+    (pairs / "second").rename(pairs / "fs2k")
+    run = ("--data", pairs, "--predictions", "grey", "--metrics", "ssim,scoot")
+    told = json.loads(run_eval(*run, "--json", "--report", tmp_path / "report.html"))
+    assert list(told["halves"]) == ["CUFS", "FS2K"]
+    assert told["halves"]["FS2K"]["published"] == {}
+    assert told["halves"]["FS2K"]["scoot"] == told["databases"]["fs2k"]["scoot"]
+    assert "no published figures" in told["halves"]["FS2K"]["note"]
+    table = run_eval(*run)
+    assert "the grey photo, FS2K (2)" in table
+    assert "published, FS2K" not in table
+    assert "published, CUFS (338)" in table
+    assert "Published, FS2K" not in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def test_compare_prints_the_runs_beside_the_published_ablation(run_eval: Eval, pairs: Path, weights: Path) -> None:
@@ -332,6 +421,14 @@ def test_a_picture_of_another_size_is_an_error_and_never_resized(run_eval: Eval,
         run_eval("--data", pairs, "--predictions", "grey")
 
 
+def hole(picture: Path) -> None:
+    """Put a picture of floats with one that is not a number in the place of a picture."""
+    levels = np.asarray(Image.open(picture), dtype=np.float32) / 255
+    levels[40, 30] = np.nan
+    Image.fromarray(levels).save(picture.with_suffix(".tif"))
+    picture.unlink()
+
+
 def break_nothing(_pairs: Path, _truth: Path) -> None:
     return
 
@@ -373,6 +470,33 @@ BROKEN: dict[str, tuple[Callable[[Path, Path], object], Sequence[str], str]] = {
     "runs without --compare": (break_nothing, ("runs/a",), "runs/a: give weights with --weights"),
     "--compare without runs": (break_nothing, ("--compare",), "--compare needs the weights files"),
     "a report that is a folder": (break_nothing, ("--report", "."), "is a folder, not a file"),
+    "an unknown metric": (
+        break_nothing,
+        ("--metrics", "ssim,scott"),
+        "--metrics scott: there are .*did you mean scoot",
+    ),
+    "no metric": (break_nothing, ("--metrics", "ssim,"), "--metrics 'ssim,': there are fsim, ssim"),
+    "a metric that cannot be had": (
+        break_nothing,
+        ("--metrics", "texture", "--offline"),
+        "--metrics texture: needs torchvision's SqueezeNet",
+    ),
+    "a report without a metric of pairs": (
+        break_nothing,
+        ("--metrics", "texture", "--report", "report.html"),
+        "add a metric of pairs to --metrics",
+    ),
+    "a mark without a file": (break_nothing, ("--excel",), "--excel is of the file that --csv writes"),
+    "a drawing with values that are no numbers": (
+        lambda pairs, _: hole(pairs / "first" / "sketches" / "04.png"),
+        (),
+        r"first/sketches/04.tif: holds values that are not numbers",
+    ),
+    "a prediction with values that are no numbers": (
+        lambda _, truth: hole(truth / "first" / "04.png"),
+        (),
+        r"first/04.tif: holds values that are not numbers",
+    ),
     "no such backbones": (break_nothing, ("--backbones", "nowhere"), "--backbones nowhere: no such folder"),
 }
 
@@ -465,7 +589,9 @@ def test_published_figures_are_those_of_the_paper() -> None:
         ("cuhk", "cufsf-and-cufs", "", "CUFS"),
         ("cuhk/feret", "cufs", "", "CUFSF"),
         ("", "cufsf", "cufs", "CUFSF"),
-        ("style1", "fs2k", "", "CUFS"),
+        ("style1", "fs2k", "", "FS2K"),
+        ("outline/style1", "train", "FS2K", "FS2K"),
+        ("style1", "pairs", "", "CUFS"),
     ],
 )
 def test_folders_say_which_half_of_table_1_pairs_are_of(database: str, data: str, above: str, half: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import importlib.util
 import json
 import sys
@@ -16,8 +17,9 @@ from PIL import Image
 from torch import Tensor
 
 from most_sketch.drawing.sketcher import Sketcher
-from most_sketch.evaluation import command as evaluation_command
-from most_sketch.evaluation.identity import Rates, rates
+from most_sketch.evaluation import measuring
+from most_sketch.evaluation.identity import Rates, Recognition, recognitions
+from most_sketch.evaluation.identity import rates as rates_of
 from most_sketch.evaluation.recogniser import Box, DlibRecogniser
 from most_sketch.photo.frame import FRAME_SIZE
 from most_sketch.photo.images import read_image
@@ -29,6 +31,10 @@ SAME_PERSON = 0.6
 """Below this distance dlib calls two photos one person."""
 
 
+def rates(sketches: Tensor, photos: Tensor) -> Rates:
+    return rates_of(recognitions(sketches, photos))
+
+
 def on_a_line(*places: float) -> Tensor:
     return torch.tensor(places, dtype=torch.float64)[:, None]
 
@@ -38,6 +44,11 @@ def test_rank_1_is_the_share_whose_own_photo_is_nearest() -> None:
     assert rates(photos, photos) == Rates(1, None)
     # The second is nearer to the third's photo; the fourth lies between two, so its own is not the nearest.
     assert rates(on_a_line(1, 16, 20, 25), photos).rank_1 == 0.5
+
+
+def test_each_sketch_has_its_distance_and_the_rank_of_its_own_photo() -> None:
+    found = recognitions(on_a_line(1, 16, 20, 25), on_a_line(0, 10, 20, 30))
+    assert found == [Recognition(1, 1, None), Recognition(6, 2, None), Recognition(0, 1, None), Recognition(5, 2, None)]
 
 
 def test_a_recogniser_that_tells_nobody_apart_recognises_nobody() -> None:
@@ -89,7 +100,7 @@ class StandIn:
 @pytest.fixture
 def stand_in(monkeypatch: pytest.MonkeyPatch) -> StandIn:
     recogniser = StandIn()
-    monkeypatch.setattr(evaluation_command, "DlibRecogniser", lambda _: recogniser)
+    monkeypatch.setattr(measuring, "DlibRecogniser", lambda _: recogniser)
     return recogniser
 
 
@@ -119,6 +130,10 @@ def test_eval_has_the_method_beside_the_artist_in_json_table_and_report(
     }
     # A photo and its drawing are looked at once.
     assert stand_in.located == 5
+    swapped = told["scores"][0]
+    assert swapped["identity"]["rank"] == 1
+    # Drawn as the second of five shades, it is as near to the third as to its own, the first.
+    assert swapped["artist"] == {"distance": pytest.approx(40), "rank": 3, "accepted": None}
     shown = command(*arguments)
     lines = [line.split() for line in shown.out.decode().splitlines()]
     assert ["the", "grey", "photo", "1.0000", "n/a"] in lines
@@ -126,6 +141,16 @@ def test_eval_has_the_method_beside_the_artist_in_json_table_and_report(
     assert "among the 5 photos of these pairs" in shown.err
     page = report.read_text(encoding="utf-8")
     assert '<tr><th scope="row">the artist&#x27;s own</th><td>0.6000</td><td class="absent">n/a</td></tr>' in page
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_the_csv_has_what_the_recogniser_made_of_every_pair(command: Command, pairs: Path, tmp_path: Path) -> None:
+    file = tmp_path / "scores.csv"
+    command("eval", "--data", pairs, "--predictions", "grey", "--metrics", "l1", "--identity", "--csv", file, *OFFLINE)
+    first, *_ = csv.DictReader(file.open())
+    keys = [f"{who}_{what}" for who in ("identity", "artist") for what in ("distance", "rank", "accepted")]
+    assert list(first)[4:] == ["l1", *keys]
+    assert [first[key] for key in keys] == ["0.000000", "1", "", "40.000000", "3", ""]
 
 
 def test_a_comparison_has_a_row_for_each_and_one_for_the_artist(

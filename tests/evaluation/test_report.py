@@ -201,7 +201,7 @@ def test_a_strip_puts_the_least_left_and_the_most_right_even_if_all_are_equal() 
 def test_figures_that_cannot_be_compared_say_so() -> None:
     assert "5 other pairs" in evaluation().comparability["CUFS"]
     score = PairScore("ar", "1", (250, 250), evaluation().scores[0].values)
-    assert "Not comparable" in Evaluation("m", "fs2k", "all", (score,), {}).comparability["CUFS"]
+    assert "Not comparable" in Evaluation("m", "others", "all", (score,), {}).comparability["CUFS"]
     test_half = tuple(evaluation().scores[0] for _ in range(338))
     assert "other pairs" not in Evaluation("m", "cufs", "all", test_half, {}).comparability["CUFS"]
 
