@@ -114,11 +114,16 @@ def prepare_command(
     prepared = prepare(pairs, destination, FaceFinder(load_cascade(resolve_device(device))), how, draw)
     console = Console(stderr=True)
     progress = track(prepared, "", len(pairs), console=console, disable=not console.is_terminal)
-    problems = [result.problem for result in progress if result.problem]
-    if problems:
-        say("left out:")
-        for problem in problems:
-            say(f"  {problem}")
+    results = list(progress)
+    problems = [result.problem for result in results if result.problem]
+    for heading, lines in (
+        ("left out:", problems),
+        ("paper kept as it is:", [result.notice for result in results if result.notice]),
+    ):
+        if lines:
+            say(heading)
+        for line in lines:
+            say(f"  {line}")
     say(f"{len(pairs) - len(problems)} of {len(pairs)} pairs are in {destination}")
     if len(problems) == len(pairs):
         raise typer.Exit(1)

@@ -22,7 +22,7 @@ from most_sketch.pairs.landmarks import FRAMES, Points, eyes_of, read_points
 from most_sketch.pairs.mattes import one_person
 from most_sketch.pairs.offset_model import LandmarkOffsets, OffsetModel, fit_offset_model
 from most_sketch.pairs.pairs import Pair, hold_out, read_pictures
-from most_sketch.pairs.paper import clear_paper, erase_edges, outline_of, person_in, smooth_paper, whiten
+from most_sketch.pairs.paper import clean, smooth_paper, whiten
 from most_sketch.pairs.register import after, flow_between, limited
 from most_sketch.photo.faces import MIN_CONFIDENCE, FaceFinder
 from most_sketch.photo.frame import (
@@ -76,6 +76,8 @@ class Prepared:
     pair: Pair
     problem: str = ""
     """Why it was left out; empty if it is in the destination."""
+    notice: str = ""
+    """What of it was left undone, and why."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,8 @@ class Framed:
     sketch: Image.Image
     mask: Image.Image | None
     points: Points
+    notice: str = ""
+    """Why the drawing's paper was left as it is, although it was to be cleared."""
 
 
 def prepare(
@@ -138,19 +142,21 @@ def prepare(
             photo_path, sketch_path, mask_path = (
                 _goes_to(destination, pair, folder) for folder in ("photos", "sketches", "masks")
             )
+            notice = ""
             if not sketch_path.exists():
                 try:
                     framed = in_the_frame(pair, finder, how, offsets, flows.get(pair.name))
                 except InputError as error:
                     yield Prepared(pair, str(error))
                     continue
+                notice = framed.notice
                 # The sketch last: it is there only if the others are.
                 if framed.mask is not None:
                     write_bytes(mask_path, encode_image(framed.mask, SUFFIX))
                 write_bytes(photo_path, encode_image(framed.photo, SUFFIX))
                 drawing = smooth_paper(framed.sketch, how.scale) if how.smooth_paper else framed.sketch
                 write_bytes(sketch_path, encode_image(drawing, SUFFIX))
-            yield Prepared(pair)
+            yield Prepared(pair, notice=notice)
 
 
 def in_the_frame(
@@ -173,24 +179,25 @@ def in_the_frame(
         sketch = sketch if how.keep_paper else whiten(sketch)
         drawing = to_frame(sketch, placed.sketch, extend_paper, how.scale)
         return Framed(framed, drawing, framed_mask, placed.photo_points)
-    pixel = 1 / scale_of(placed.sketch)
-    white = erase_edges(whiten(sketch))
-    person = person_in(white, _face_in(placed.sketch), pixel)
-    sketch = sketch if how.keep_paper else clear_paper(white, person, pixel)
+    cleaned = clean(sketch, placed.sketch, apply(np.linalg.inv(placed.sketch), placed.sketch_points))
+    notice = ""
+    if not how.keep_paper:
+        sketch = cleaned.drawing
+        if cleaned.lost:
+            notice = f"{pair.name}: cleaning would have taken {cleaned.lost:.0%} of the face's strokes"
     drawing = to_frame(sketch, placed.sketch, extend_paper, how.scale)
     if not how.fit:
-        return Framed(framed, drawing, framed_mask, placed.photo_points)
+        return Framed(framed, drawing, framed_mask, placed.photo_points, notice)
     ours = placed.photo_points + (0 if offsets is None else offsets.predict(placed.photo_points))
     outlines = None
     if mask is not None:
-        drawn = Image.fromarray(outline_of(person, pixel).astype(np.uint8) * 255)
         outlines = outline_points(
-            to_frame(mask, placed.photo), to_frame(drawn, placed.sketch, extend_with_nothing), FACE
+            to_frame(mask, placed.photo), to_frame(cleaned.outline, placed.sketch, extend_with_nothing), FACE
         )
     field = field_between(ours, placed.sketch_points, outlines)
     if flow is not None:
         field = after(limited(flow), field)
-    return Framed(framed, bend(drawing, field, how.paper), framed_mask, placed.photo_points)
+    return Framed(framed, bend(drawing, field, how.paper), framed_mask, placed.photo_points, notice)
 
 
 def place(pair: Pair, photo: Image.Image, sketch: Image.Image, finder: FaceFinder, how: Preparation) -> Placed:
