@@ -55,7 +55,7 @@ def _like(default: object, value: Any) -> object:
     if isinstance(default, tuple):
         if not isinstance(value, list | tuple):
             raise TypeError
-        return tuple(_like(default[0], item) for item in value)
+        return tuple(_like(default[0] if default else "", item) for item in value)
     if isinstance(default, bool) or isinstance(value, bool):
         if type(default) is not type(value):
             raise TypeError

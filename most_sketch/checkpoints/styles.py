@@ -26,6 +26,7 @@ from most_sketch.photo.images import write_bytes
 STYLE_FORMAT = 1
 MAX_STYLE = 1 << 24
 """Bytes of the largest style that is read; those of `most-net` have 0.6 million."""
+OFFSET = "offset"
 CHANGE = "renderer."
 """Begins the names of a change's tensors."""
 MAX_TEXT = 200
@@ -76,11 +77,14 @@ class Style:
     values: Tensor
     change: Mapping[str, Tensor] = field(default_factory=dict)
     """Of the renderer, as `lora.change_of` has it; empty if it is the network's own."""
+    offset: Tensor | None = None
+    """(C,), added to what is read from the memory, of weights with `style_offsets`."""
 
     def half(self) -> Style:
         """As it is after it was saved."""
         change = {name: tensor.half().float() for name, tensor in self.change.items()}
-        return Style(self.info, self.keys.half().float(), self.values.half().float(), change)
+        offset = None if self.offset is None else self.offset.half().float()
+        return Style(self.info, self.keys.half().float(), self.values.half().float(), change, offset)
 
 
 def check_name(name: str) -> None:
@@ -94,6 +98,7 @@ def check_name(name: str) -> None:
 def save_style(path: Path, style: Style) -> None:
     """Write a style in half precision, in full or not at all. Raises `InputError` that says why not."""
     tensors = {"keys": style.keys, "values": style.values}
+    tensors |= {} if style.offset is None else {OFFSET: style.offset}
     tensors |= {f"{CHANGE}{name}": tensor for name, tensor in style.change.items()}
     halves = {name: tensor.half().contiguous() for name, tensor in tensors.items()}
     write_bytes(path, save(halves, {STYLE_KEY: json.dumps(to_dict(style.info))}))
@@ -111,14 +116,17 @@ def read_style(path: Path) -> Style:
         info = _info(path, contents)
         shapes = contents.shapes
         memory = {name: shape for name, shape in shapes.items() if not name.startswith(CHANGE)}
+        offset = memory.pop(OFFSET, None)
         if memory.keys() != {"keys", "values"} or memory["keys"] != memory["values"] or len(memory["keys"]) != 2:
             raise WeightsError(f"{path}: its tensors are not the keys and values of a memory")
+        if offset is not None and offset != memory["keys"][1:]:
+            raise WeightsError(f"{path}: its offset is of another shape than its memory")
         if any(len(name) > MAX_TEXT or not name.isprintable() for name in shapes):
             raise WeightsError(f"{path}: its tensors have names that no style's have")
         file.seek(0)
         tensors = read_tensors(path, file.read(contents.size))
-    change = {name.removeprefix(CHANGE): tensor for name, tensor in tensors.items() if name not in memory}
-    return Style(info, tensors["keys"], tensors["values"], change)
+    change = {name.removeprefix(CHANGE): tensor for name, tensor in tensors.items() if name.startswith(CHANGE)}
+    return Style(info, tensors["keys"], tensors["values"], change, tensors.get(OFFSET))
 
 
 def read_styles_of(weights: Path, called: str | Path, paths: Iterable[Path]) -> list[Style]:
@@ -175,6 +183,11 @@ def _extended(generator: AnyGenerator, config: ModelConfig, styles: Sequence[Sty
     own = len(config.styles) - len(styles)
     state = {name: tensor for name, tensor in generator.state_dict().items() if not name.startswith("own_renderers.")}
     memories = {"memory.keys": [style.keys for style in styles], "memory.values": [style.values for style in styles]}
+    offsets = [style.offset for style in styles if style.offset is not None]
+    if len(offsets) != (len(styles) if config.style_offsets else 0):
+        raise WeightsError(f"the style {styles[0].info.name} is of another kind of memory than the weights'")
+    if config.style_offsets:
+        memories["memory.offsets"] = offsets
     for name, more in memories.items():
         for style, tensor in zip(styles, more, strict=True):
             if tensor.shape != state[name].shape[1:]:

@@ -74,6 +74,15 @@ class ModelConfig:
     output_channels: int = 1
     """Channels of the pixel shuffle. With more than one, a convolution at full resolution makes the sketch of
     them, which can take out the fine grid that the shuffle alone leaves in dark places."""
+    detail_channels: int = 0
+    """Width of a thin last stage at full resolution, for which the rest of the network sees the photo, and draws, at
+    half the size. 0 has none. Beyond the paper: of the time that a decoder takes at full resolution it needs a sixth,
+    and it leaves no grid, as a pixel shuffle does."""
+    style_offsets: bool = False
+    """Bring what is read from the memory to unit variance, and add a learnt feature of the style. Beyond the paper.
+    Measured: values grow without bound as training goes on (standard deviation 10 in `most-net-cufs`), and the hidden
+    layers of style injection die under them: its second injections have never left their random start. A network like
+    that ignores its memory, and new styles stay alike."""
     skip: bool = True
     """Hand the photo encoder's first features to the decoder's last stage.
     The paper calls its backbone similar to U-Net; without it eyes and glasses blur."""
@@ -90,6 +99,10 @@ class ModelConfig:
                 raise ValueError(f"a style's name is up to 40 letters, digits, _, + and -, not {name!r}")
         if self.stem_stride not in (1, 2):
             raise ValueError(f"stem_stride must be 1 or 2, not {self.stem_stride}")
+        if self.detail_channels and (self.stem_stride != 2 or self.output_channels != 1):
+            raise ValueError("detail_channels needs stem_stride 2 and output_channels 1")
+        if self.style_offsets and not self.memory:
+            raise ValueError("style_offsets are added to what is read from a memory, which this network has not")
         if self.frame_height is not None and not 1 <= self.frame_height <= MAX_WIDTH:
             raise ValueError(f"frame_height must be from 1 to {MAX_WIDTH}, not {self.frame_height}")
         if self.feature_stride not in FEATURE_STRIDES:
@@ -99,7 +112,8 @@ class ModelConfig:
         for name in ("channels", "stem_channels", "slots", "injection_channels", "output_channels"):
             if not 1 <= getattr(self, name) <= MAX_WIDTH:
                 raise ValueError(f"{name} must be from 1 to {MAX_WIDTH}, not {getattr(self, name)}")
-        for name in ("warp_domains", "encoder_blocks", "context_blocks", "injection_blocks", "decoder_blocks"):
+        counts = ("warp_domains", "encoder_blocks", "context_blocks", "injection_blocks", "decoder_blocks")
+        for name in (*counts, "detail_channels"):
             if not 0 <= getattr(self, name) <= MAX_BLOCKS:
                 raise ValueError(f"{name} must be from 0 to {MAX_BLOCKS}, not {getattr(self, name)}")
 

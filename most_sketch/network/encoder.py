@@ -54,7 +54,8 @@ class Encoder(nn.Module):
     def __init__(self, channels_in: int, config: ModelConfig) -> None:
         super().__init__()
         width = config.stem_channels
-        self.stem = nn.Conv2d(channels_in, width, 7, config.stem_stride, padding=3, bias=False)
+        self.shrink = config.stem_stride if config.detail_channels else 1
+        self.stem = nn.Conv2d(channels_in, width, 7, config.stem_stride // self.shrink, padding=3, bias=False)
         self.norm = InstanceNorm(width)
         blocks: list[nn.Module] = []
         stride = config.stem_stride
@@ -69,5 +70,7 @@ class Encoder(nn.Module):
         self.blocks = nn.Sequential(*blocks)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        if self.shrink > 1:
+            image = F.avg_pool2d(image, self.shrink)
         stem = F.relu(self.norm(self.stem(image)))
         return self.blocks(stem), stem

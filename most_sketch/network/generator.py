@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from most_sketch.network.config import ModelConfig
+from most_sketch.network.detail import DetailDecoder, DetailEncoder, MatteRefinement, unfold
 from most_sketch.network.encoder import Encoder
 from most_sketch.network.injection import StyleInjectionBlock
 from most_sketch.network.layers import ResidualBlock, UpsamplingBlock
@@ -49,8 +52,11 @@ class Decoder(nn.Module):
             self.upsample.append(UpsamplingBlock(width, narrower, config.stem_channels if last and config.skip else 0))
             width = narrower
         self.skip = config.skip
-        self.output = nn.Conv2d(width, config.output_channels * config.stem_stride**2, 7, padding=3)
-        self.shuffle = nn.PixelShuffle(config.stem_stride)
+        self.detail_channels = config.detail_channels
+        self.detail = DetailDecoder(width, config.detail_channels) if config.detail_channels else None
+        shuffle = 1 if config.detail_channels else config.stem_stride
+        self.output = nn.Conv2d(width, config.output_channels * shuffle**2, 7, padding=3)
+        self.shuffle = nn.PixelShuffle(shuffle)
         finish = nn.Sequential(nn.LeakyReLU(0.2), nn.Conv2d(config.output_channels, 1, 5, padding=2))
         self.finish = nn.Identity() if config.output_channels == 1 else finish
 
@@ -59,8 +65,13 @@ class Decoder(nn.Module):
         *inner, last = self.upsample
         for block in inner:
             features = block(features)
+        if self.detail is None:
+            features = last(features, stem if self.skip else None)
+            return torch.tanh(self.finish(self.shuffle(self.output(features))))
+        stem, detail = unfold(stem, self.detail_channels)
         features = last(features, stem if self.skip else None)
-        return torch.tanh(self.finish(self.shuffle(self.output(features))))
+        enlarged = F.interpolate(self.output(features), scale_factor=2.0, mode="bilinear")
+        return torch.tanh(enlarged + self.detail(features, detail))
 
 
 class Renderer(nn.Module):
@@ -99,11 +110,17 @@ class Generator(nn.Module):
         self.photo_encoder = Encoder(3, config)
         styles, slots, channels = len(config.styles), config.slots, config.channels
         self.memory: Memory | Constant = (
-            Memory(styles, slots, channels, config.temperature, config.aligned_start)
+            Memory(styles, slots, channels, config.temperature, config.aligned_start, config.style_offsets)
             if config.memory
             else Constant(styles, channels)
         )
+        self.detail = DetailEncoder(config.detail_channels) if config.detail_channels else None
         self.matte = Matte(config.channels) if config.matting else None
+        self.matte_refinement = (
+            MatteRefinement(config.stem_channels, config.detail_channels)
+            if config.matting and config.detail_channels
+            else None
+        )
         self.renderer = Renderer(config)
         self.paper = (1.0,) * len(config.styles)
         """Tone of each style's paper, in [-1, 1]: white, but of styles that were taught and have another."""
@@ -129,8 +146,21 @@ class Generator(nn.Module):
     def encode(self, photo: Tensor) -> tuple[Tensor, Tensor]:
         """Features and the stem's of a photo (B, 3, H, W) in [-1, 1], bent where the network has a warp."""
         photo = photo if self.warp is None else self.warp(photo)
-        features, stem = self.photo_encoder(pad_to_stride(photo, self.config.feature_stride))
-        return features, stem
+        return self.encode_padded(pad_to_stride(photo, self.config.feature_stride))
+
+    def encode_padded(
+        self, photo: Tensor, encoder: Callable[[Tensor], tuple[Tensor, Tensor]] | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """As `encode`, of a photo whose sides are multiples of the feature stride; `encoder` is its own if none."""
+        features, stem = (self.photo_encoder if encoder is None else encoder)(photo)
+        return features, stem if self.detail is None else torch.cat([stem, self.detail(photo)], dim=1)
+
+    def refine(self, matte: Tensor, stem: Tensor) -> Tensor:
+        """A matte's logits (B, 1, h, w) at full resolution, if the network has a photo's detail, else as they are."""
+        if self.matte_refinement is None:
+            return matte
+        refined: Tensor = self.matte_refinement(matte, *unfold(stem, self.config.detail_channels))
+        return refined
 
     def render(
         self,
@@ -150,7 +180,7 @@ class Generator(nn.Module):
             sketch: Tensor = renderer(features, style_map, stem)
             return sketch
         matte = self.matte(features)
-        return clear_paper(matte, renderer(features, style_map, stem, matte), paper)
+        return clear_paper(self.refine(matte, stem), renderer(features, style_map, stem, matte), paper)
 
     def _places_by_renderer(self, style: Tensor) -> dict[nn.Module, list[int]]:
         """The renderers of styles (B,), each with the places in the batch that it draws."""

@@ -42,9 +42,18 @@ class Memory(nn.Module):
     started: Tensor
     idle: Tensor
 
-    def __init__(self, styles: int, slots: int, channels: int, temperature: float, aligned_start: bool) -> None:
+    def __init__(
+        self,
+        styles: int,
+        slots: int,
+        channels: int,
+        temperature: float,
+        aligned_start: bool,
+        offsets: bool = False,
+    ) -> None:
         super().__init__()
         self.temperature = temperature
+        self.offsets = nn.Parameter(_at_random(styles, channels)) if offsets else None
         self.register_buffer("keys", _at_random(styles, slots, channels))
         self.register_buffer("values", _at_random(styles, slots, channels))
         # Training state: which styles have left their random start, and for how many updates
@@ -60,6 +69,8 @@ class Memory(nn.Module):
         with torch.autocast(queries.device.type, enabled=False):
             attention = assignment(to_slots(queries), self.keys[style], self.temperature)
             read = attention @ self.values[style]  # (B, N, C)
+            if self.offsets is not None:
+                read = F.normalize(read, dim=-1) * read.shape[-1] ** 0.5 + self.offsets[style][:, None]
         return read.transpose(1, 2).reshape(queries.shape)
 
     @torch.no_grad()

@@ -76,5 +76,20 @@ def place_as_cufsf(points: Points) -> Placement:
     return placement
 
 
-FRAMES: dict[str, Callable[[Points], Placement]] = {"cufs": place_as_cufs, "cufsf": place_as_cufsf}
+ROOM, ROOM_LEFT, ROOM_ABOVE = 1.3, 30.0, 35.0
+"""How many times wider and higher `portrait` is than the frame of CUFS, and how many pixels of that frame it shows left
+of and above it. Prepared with `--scale 2.6` its faces are as large as those of `cufs` with `--scale 2`."""
+
+
+def place_with_room(points: Points) -> Placement:
+    """As `place_as_cufs`, with room around the head: the face is smaller by `ROOM`."""
+    room: Placement = np.array([[1, 0, ROOM_LEFT], [0, 1, ROOM_ABOVE], [0, 0, ROOM]]) / ROOM @ place_as_cufs(points)
+    return room
+
+
+FRAMES: dict[str, Callable[[Points], Placement]] = {
+    "cufs": place_as_cufs,
+    "cufsf": place_as_cufsf,
+    "portrait": place_with_room,
+}
 """How a face with these points is brought into a frame, by the frame's name. All frames are 200 x 250."""

@@ -149,8 +149,12 @@ def memory_of(generator: Generator, style: int) -> Memory:
     if not isinstance(theirs, Memory):
         raise InputError("a style is taught to a network with a memory; this one is without (memory=false)")
     _, slots, channels = theirs.keys.shape
-    memory = Memory(1, slots, channels, theirs.temperature, aligned_start=False).to(theirs.keys.device)
+    offsets = theirs.offsets is not None
+    memory = Memory(1, slots, channels, theirs.temperature, aligned_start=False, offsets=offsets)
+    memory = memory.to(theirs.keys.device).requires_grad_(False)
     memory.keys, memory.values = theirs.keys[style][None].clone(), theirs.values[style][None].clone()
+    if theirs.offsets is not None and memory.offsets is not None:
+        memory.offsets.copy_(theirs.offsets[style][None])
     return memory
 
 

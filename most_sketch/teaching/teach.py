@@ -263,7 +263,8 @@ def _learn(
         made = f"{names[nearest]} as it is: nothing that was written or tuned came nearer"
     change = change_of(tuned.renderer, generator.renderer) if tuned and kept == "tuned" else {}
     memory = memories.get(kept, known)
-    style = Style(replace(info, made=made, paper=paper), memory.keys[0], memory.values[0], change).half()
+    offset = None if memory.offsets is None else memory.offsets[0].detach()
+    style = Style(replace(info, made=made, paper=paper), memory.keys[0], memory.values[0], change, offset).half()
     sheet = _sheet(generator, style, nearest, [pictures[place] for place in compared[:COMPARED]])
     return Taught(style, names[nearest], differences, kept, len(held_out), (), "", sheet)
 

@@ -75,9 +75,10 @@ class MostNetTraining(nn.Module):
         encode_photo, *encode_sketch = self._encoders
         memory, config = self.generator.memory, self.config
         stride = self.generator.config.feature_stride
-        features, stem = encode_photo(pad_to_stride(photo, stride).contiguous(memory_format=torch.channels_last))
+        padded_photo = pad_to_stride(photo, stride).contiguous(memory_format=torch.channels_last)
+        features, stem = self.generator.encode_padded(padded_photo, encode_photo)
         logits = self.generator.matte(features) if self.generator.matte else None
-        terms = {} if logits is None else {"matte": losses.matte(logits, pad_to_stride(matte, stride))}
+        terms = {} if logits is None else {"matte": self._matte_loss(logits, stem, pad_to_stride(matte, stride))}
         if not isinstance(memory, Memory):
             return Drawing(self._render(features, drawn, stem, logits, target), terms)
         padded = pad_to_stride(target, stride).contiguous(memory_format=torch.channels_last)
@@ -88,6 +89,13 @@ class MostNetTraining(nn.Module):
         slots_used, disagreement = memory.usage(features, sketch_features, style)
         figures = {"slots_used": slots_used, "disagreement": disagreement, "reseeded": reseeded}
         return Drawing(sketch, {"memory_refinement": refinement, **terms}, figures)
+
+    def _matte_loss(self, logits: Tensor, stem: Tensor, matte: Tensor) -> Tensor:
+        """Loss of the matte that cuts features out, and of the refined matte, if there is one, that cuts the sketch."""
+        loss = losses.matte(logits, matte)
+        if self.generator.matte_refinement is None:
+            return loss
+        return loss + losses.matte(self.generator.refine(logits, stem), matte)
 
     def _render(self, features: Tensor, style: Tensor, stem: Tensor, matte: Tensor | None, target: Tensor) -> Tensor:
         style_map = self.generator.memory.read(features, style).to(features.dtype)

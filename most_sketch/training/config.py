@@ -95,6 +95,14 @@ class TrainConfig:
     reduce: tuple[int, ...] = (1,)
     """How many times smaller the drawings of each style, in their order, are judged than they are drawn; 1 for those
     not named. For styles whose own drawings have not the detail of the frame: enlarged ones would teach blur."""
+    coarse: tuple[str, ...] = ()
+    """Databases (folders of pairs) whose drawings have less detail than their style's others, as NAME=N: how many times
+    smaller than they are drawn they are compared, instead of what `reduce` says."""
+    repeats: tuple[str, ...] = ()
+    """Databases whose pairs come more often than their style's others, as NAME=N: N times an epoch."""
+    drawn_by_network: tuple[str, ...] = ()
+    """Databases whose drawings a network made, to show how a style draws photos that no artist drew. The discriminator
+    never takes them for real, nothing is validated with them."""
     perceptual_crop: int | None = None
     """Side of the random square on which the VGG losses are taken; None takes the whole frame.
     The crop's expectation is the whole frame's loss, at a fraction of the time on a CPU."""
@@ -145,6 +153,20 @@ class TrainConfig:
                 raise ValueError(f"{name} must be {bounds}, not {setting}")
         if len(self.betas) != 2 or max(self.betas) >= 1:
             raise ValueError(f"betas must be two numbers below 1, not {self.betas}")
+
+
+def of_databases(name: str, values: Sequence[str]) -> dict[str, int]:
+    """A setting of this name that gives some databases a number, as NAME=N.
+
+    Raises `InputError` for anything else, and for numbers below 1.
+    """
+    numbers: dict[str, int] = {}
+    for value in values:
+        database, _, number = value.rpartition("=")
+        if not database or not number.isdecimal() or int(number) < 1:
+            raise InputError(f"{name}: DATABASE=N with a whole number from 1 up, not {value!r}")
+        numbers[database] = int(number)
+    return numbers
 
 
 def of_each_style(name: str, numbers: Sequence[int], styles: int) -> list[int]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import chain
+from itertools import chain, pairwise
 
 import torch
 from PIL import Image
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from most_sketch.checkpoints.weights import Networks
@@ -18,7 +19,6 @@ from most_sketch.network.generator import Generator
 from most_sketch.pairs.pairs import Pair, load_pair
 from most_sketch.photo.images import to_image, to_levels
 from most_sketch.training.augmentation import Backgrounds
-from most_sketch.training.config import of_each_style
 from most_sketch.training.perceptual import load_backbone
 from most_sketch.training.run_report import write_report
 from most_sketch.training.runs import Run, RunRecord, left_out, split_pairs, trained_with
@@ -29,6 +29,8 @@ from most_sketch.training.warp_training import train_warp, warp_targets
 
 LOG_EVERY = 10
 SHEET_ROWS = 12
+STYLES_COMPARED = 2
+"""Held-out photos of each style that are drawn in all styles at a validation."""
 CALIBRATION_SKETCHES = 32
 SMALLEST_SIDE = 24
 """Below this the discriminator's last layers have no pixels left."""
@@ -62,14 +64,17 @@ def train(
 
     kept = {} if new else run.pairs()
     splits = {style: split_pairs(style, root, config.hold_out, kept.get(style)) for style, root in record.data.items()}
-    pairs, held_out = [split.training for split in splits.values()], [split.held_out for split in splits.values()]
+    pairs = [split.training for split in splits.values()]
+    held_out = [
+        [pair for pair in split.held_out if pair.database not in config.drawn_by_network] for split in splits.values()
+    ]
     if config.batch_size % ranks():
         raise InputError(f"a batch of {config.batch_size} cannot be shared evenly by {ranks()} ranks")
     dataset = PairSet(pairs, config, Backgrounds(record.backgrounds) if record.backgrounds else None)
     # All of them before the first step: a broken one must not end a run at its first validation.
     for pair in (pair for validation_pairs in held_out for pair in validation_pairs):
         dataset.check_size(pair, load_pair(pair)[0])
-    most_reduced = max(of_each_style("reduce", config.reduce, len(pairs)))
+    most_reduced = max(max(style) for style in dataset.reduce)
     side = min(*dataset.size, config.crop or dataset.size[0]) // most_reduced
     if side < SMALLEST_SIDE:
         raise InputError(f"pictures of {side} pixels a side are too few to learn from; {SMALLEST_SIDE} are the least")
@@ -80,7 +85,7 @@ def train(
 
     backbone = load_backbone(record.perceptual, config.unit_features, execution.offline)
     trainer = Trainer(record.model, config, backbone, execution)
-    sampler = StyleSampler([len(style) for style in pairs], config, rank=rank(), ranks=ranks())
+    sampler = StyleSampler([len(places) for places in dataset.places], config, rank=rank(), ranks=ranks())
 
     # Before the new folder is made: a wrong --init leaves nothing behind.
     if not run.state_file.exists():
@@ -174,6 +179,7 @@ def validate(
     labels: list[list[str]] = []
     names = trainer.averaged.config.styles
     count = sum(map(len, held_out))
+    apart = 0.0
     for style, pairs in enumerate(held_out):
         shown = {round(place * len(pairs) / SHEET_ROWS * len(held_out)) for place in range(SHEET_ROWS)}
         for place, pair in enumerate(pairs):
@@ -183,7 +189,21 @@ def validate(
                 rows.append([to_image(photo), sketch, to_image(truth)])
                 labels.append([pair.name, f"drawn, {names[style]}", "artist"])
             # Scored as it would be saved, in whole grey levels.
+            if place < STYLES_COMPARED and len(names) > 1:
+                apart += style_difference(trainer, photo) / min(STYLES_COMPARED, len(pairs)) / len(held_out)
             levels = [to_levels([picture]) for picture in (sketch, to_image(truth))]
             for name, metric in metrics.items():
                 sums[name] += metric(*levels).item() / count
+    if len(names) > 1:
+        sums["style_difference"] = apart
     return {f"validation_{name}": value for name, value in sums.items()}, contact_sheet(rows, labels=labels)
+
+
+def style_difference(trainer: Trainer, photo: Tensor) -> float:
+    """Mean absolute difference, in [0, 2], of the sketches of a photo (3, H, W) in every two neighbouring styles.
+
+    A network that ignores its memories draws all styles alike, which no score of a single style tells.
+    """
+    sketches = [trainer.draw(photo, style) for style in range(len(trainer.averaged.config.styles))]
+    differences = [(one - other).abs().mean() for one, other in pairwise(sketches)]
+    return torch.stack(differences).mean().item()

@@ -35,19 +35,27 @@ class ScaleGroup:
 
 
 def scale_groups(
-    reduce: Sequence[int], photo: Tensor, sketch: Tensor, target: Tensor, style: Tensor, has_target: Tensor
+    reduce: Sequence[int] | Tensor,
+    photo: Tensor,
+    sketch: Tensor,
+    target: Tensor,
+    style: Tensor,
+    has_target: Tensor,
+    chosen: Tensor | None = None,
 ) -> list[ScaleGroup]:
-    """Group a batch by the resolution at which the losses of each style are computed, and bring it there.
+    """Group a batch by the resolution at which the losses of each sample are computed, and bring it there.
 
-    `reduce` says for each style how many times smaller that is.
+    `reduce` says for each sample how many times smaller that is. With `chosen` (B,) only those samples are grouped.
     """
-    factors = torch.tensor([reduce[index] for index in style.tolist()], device=style.device)
+    factors = torch.as_tensor(reduce, device=style.device)
     groups = []
     for factor in sorted(set(factors.tolist())):
-        chosen = factors == factor
-        seen, drawn, wanted = (F.avg_pool2d(picture[chosen], factor) for picture in (photo, sketch, target))
-        weight, paired_weight = (part.float().mean().item() for part in (chosen, chosen[has_target]))
-        groups.append(ScaleGroup(seen, drawn, wanted, style[chosen], has_target[chosen], weight, paired_weight))
+        here = factors == factor if chosen is None else (factors == factor) & chosen
+        if not here.any():
+            continue
+        seen, drawn, wanted = (F.avg_pool2d(picture[here], factor) for picture in (photo, sketch, target))
+        weight, paired_weight = (part.float().mean().item() for part in (here, here[has_target]))
+        groups.append(ScaleGroup(seen, drawn, wanted, style[here], has_target[here], weight, paired_weight))
     return groups
 
 

@@ -17,14 +17,14 @@ from most_sketch.errors import InputError
 from most_sketch.pairs.mattes import load_matte
 from most_sketch.pairs.pairs import Pair, load_pair
 from most_sketch.training.augmentation import Backgrounds, augment, reach, start_of_square
-from most_sketch.training.config import TrainConfig, of_each_style
+from most_sketch.training.config import TrainConfig, of_databases, of_each_style
 
 BACKGROUND_BELOW = 128
 """Bytes of a matte (0 to 255) below this are background. A matte without any says nothing of its photo."""
 
-Sample = tuple[Tensor, Tensor, int, Tensor]
-"""Photo (3, H, W) and sketch (1, H, W), both in [-1, 1], the index of the style, and the matte (1, H, W) in [0, 1],
-which is 1 where the photo shows the person."""
+Sample = tuple[Tensor, Tensor, int, Tensor, int, bool]
+"""Photo (3, H, W) and sketch (1, H, W), both in [-1, 1], the index of the style, the matte (1, H, W) in [0, 1], which
+is 1 where the photo shows the person, how many times smaller the losses are computed, and whether an artist drew it."""
 
 
 class PairSet(Dataset[Sample]):
@@ -41,12 +41,25 @@ class PairSet(Dataset[Sample]):
         self.backgrounds = backgrounds
         self.pictures = [[_as_bytes(pair) for pair in pairs] for pairs in styles]
         self.size = self.pictures[0][0].shape[-2:]
+        coarse, repeats = of_databases("coarse", config.coarse), of_databases("repeats", config.repeats)
+        reduce = of_each_style("reduce", config.reduce, len(styles))
+        self.reduce = [
+            [coarse.get(pair.database, usual) for pair in pairs] for usual, pairs in zip(reduce, styles, strict=True)
+        ]
+        self.by_artist = [[pair.database not in config.drawn_by_network for pair in pairs] for pairs in styles]
+        self.places = [
+            [place for place, pair in enumerate(pairs) for _ in range(repeats.get(pair.database, 1))]
+            for pairs in styles
+        ]
+        """Of each style's pairs, as they come in one epoch."""
         for pairs, pictures in zip(styles, self.pictures, strict=True):
             for pair, picture in zip(pairs, pictures, strict=True):
                 self.check_size(pair, picture)
 
     def check_size(self, pair: Pair, picture: Tensor) -> None:
         """Raise `InputError` unless a pair's picture (C, H, W) has the size of the first."""
+        if self.config.crop is not None and min(picture.shape[-2:]) >= self.config.crop:
+            return
         if picture.shape[-2:] != self.size:
             raise InputError(
                 f"{pair.name}: {picture.shape[2]} x {picture.shape[1]} pixels, "
@@ -54,14 +67,16 @@ class PairSet(Dataset[Sample]):
             )
 
     def __getitem__(self, item: tuple[int, int, int]) -> Sample:
-        style, place, seed = item
+        style, number, seed = item
+        place = self.places[style][number]
         generator = torch.Generator().manual_seed(seed)
         pictures, inside = self._piece(self.pictures[style][place], generator)
         picture = pictures.float() / 127.5 - 1
         photo, sketch, matte = augment(
             picture[:3], picture[3:4], (picture[4:] + 1) / 2, self.config, generator, self.backgrounds
         )
-        return photo[inside], sketch[inside], style, matte[inside]
+        reduce, by_artist = self.reduce[style][place], self.by_artist[style][place]
+        return photo[inside], sketch[inside], style, matte[inside], reduce, by_artist
 
     def _piece(self, picture: Tensor, generator: torch.Generator) -> tuple[Tensor, tuple[slice, ...]]:
         """A random square of a picture (C, H, W) with what may be moved into it, and where in that it is."""

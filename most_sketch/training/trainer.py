@@ -19,7 +19,7 @@ from most_sketch.network.discriminator import PatchDiscriminator
 from most_sketch.network.encoder import Encoder
 from most_sketch.network.precision import autocast
 from most_sketch.training.architectures import ARCHITECTURES, Drawing, Wrap
-from most_sketch.training.config import TrainConfig, of_each_style
+from most_sketch.training.config import TrainConfig
 from most_sketch.training.objective import Objective, ScaleGroup, scale_groups
 from most_sketch.training.optimisers import generator_optimiser
 from most_sketch.training.perceptual import PerceptualBackbone
@@ -55,7 +55,6 @@ class Trainer:
     ) -> None:
         self.config = config
         self.execution = execution
-        self.reduce = of_each_style("reduce", config.reduce, len(model.styles))
         self.step = 0
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
@@ -76,23 +75,39 @@ class Trainer:
         self.ddp_model, self.ddp_discriminator = spread(self.model), spread(discriminator)
         self.objective = Objective(config, discriminator, wrap(backbone) if backbone else None, execution.autocast)
 
-    def train_step(self, photo: Tensor, target: Tensor, style: Tensor, matte: Tensor) -> Scores:
+    def train_step(
+        self,
+        photo: Tensor,
+        target: Tensor,
+        style: Tensor,
+        matte: Tensor,
+        reduce: Tensor | None = None,
+        by_artist: Tensor | None = None,
+    ) -> Scores:
         """One step of both networks on a batch: photo (B, 3, H, W), target (B, 1, H, W) in [-1, 1], style (B,), matte
-        (B, 1, H, W) in [0, 1] of the photo."""
+        (B, 1, H, W) in [0, 1] of the photo.
+
+        `reduce` (B,) says how many times smaller the losses of each sample are computed, `by_artist` (B,) whether an
+        artist drew its target; without them none is smaller, and artists drew all.
+        """
         device = self.execution.device
-        photo, target, style, matte = (tensor.to(device, non_blocking=True) for tensor in (photo, target, style, matte))
+        reduce = torch.ones_like(style) if reduce is None else reduce
+        by_artist = torch.ones_like(style, dtype=torch.bool) if by_artist is None else by_artist
+        photo, target, style, matte, by_artist = (
+            tensor.to(device, non_blocking=True) for tensor in (photo, target, style, matte, by_artist)
+        )
         self._set_rates()
 
         rng = torch.Generator().manual_seed(seed_of(self.config.seed, 3, self.step))
         drawn = styles_to_draw(style, len(self.model.generator.config.styles), self.config, rng)
         has_target = drawn == style
         # With the photo the discriminator would know that no artist of this style drew that person.
-        seen = photo * (has_target & self.model.paired)[:, None, None, None]
+        seen = photo * (has_target & by_artist & self.model.paired)[:, None, None, None]
         with self.execution.autocast():
             drawing: Drawing = self.ddp_model(photo, target, style, drawn, matte, rng)
-            fake = scale_groups(self.reduce, seen, drawing.sketch, target, drawn, has_target)
-            # Real sketches at the resolution of their own style, drawn ones at that of the style they are drawn in.
-            real = scale_groups(self.reduce, seen, target, target, style, has_target)
+            fake = scale_groups(reduce, seen, drawing.sketch, target, drawn, has_target)
+            # What a network drew is never real.
+            real = scale_groups(reduce, seen, target, target, style, has_target, by_artist)
             parts = [self._discriminator_loss(group, 1.0) for group in real]
             parts += [self._discriminator_loss(group, 0.0) for group in fake]
         discriminator_loss = torch.stack(parts).sum()

@@ -16,6 +16,7 @@ from most_sketch.network.generator import Generator, Renderer, crop_to, pad_to_s
 from most_sketch.network.injection import StyleInjection
 from most_sketch.network.layers import InstanceNorm, upsampled_conv
 from most_sketch.network.matte import clear_paper
+from most_sketch.network.memory import Memory
 from most_sketch.network.warp import Warp, bent
 from most_sketch.training.config import PRESETS
 
@@ -322,3 +323,72 @@ def test_discriminator_is_told_the_style() -> None:
     photo, sketch = torch.rand(1, 3, 80, 80), torch.rand(1, 1, 80, 80)
     first, second = (discriminator(photo, sketch, torch.tensor([style]))[-1] for style in (0, 1))
     assert not torch.equal(first, second)
+
+
+PORTRAIT = ModelConfig(
+    styles=("pencil", "ink"),
+    channels=8,
+    stem_channels=8,
+    feature_stride=8,
+    slots=4,
+    injection_channels=4,
+    detail_channels=4,
+    style_offsets=True,
+    matting=True,
+)
+
+
+def test_a_network_with_detail_sees_and_draws_at_full_resolution_what_else_it_does_at_half() -> None:
+    torch.manual_seed(0)
+    generator = Generator(PORTRAIT)
+    photo = torch.rand(1, 3, 48, 40) * 2 - 1
+    assert generator(photo, torch.tensor([0])).shape == (1, 1, 48, 40)
+    # Pixels that differ within their squares of two by two, whose means are the same.
+    checked = torch.ones(48, 40)
+    checked[::2, ::2] = checked[1::2, 1::2] = -1
+    finer = photo + 0.1 * checked
+    coarse, fine = (generator.photo_encoder(pad_to_stride(each, 8))[0] for each in (photo, finer))
+    torch.testing.assert_close(coarse, fine, atol=1e-5, rtol=1e-5)
+    assert generator.renderer.decoder.detail is not None
+    style = torch.tensor([0])
+    torch.testing.assert_close(generator(photo, style), generator(finer, style), atol=1e-4, rtol=0)
+    torch.nn.init.normal_(generator.renderer.decoder.detail.output.weight)
+    assert (generator(photo, style) - generator(finer, style)).abs().max() > 0.01
+
+
+def test_the_refined_matte_begins_as_the_coarse_one_enlarged() -> None:
+    torch.manual_seed(0)
+    generator = Generator(PORTRAIT)
+    features, stem = generator.encode(torch.rand(1, 3, 32, 32) * 2 - 1)
+    logits = torch.randn(1, 1, 4, 4)
+    refined = generator.refine(logits, stem)
+    assert refined.shape == (1, 1, 32, 32)
+    assert features.shape[-2:] == (4, 4)
+    torch.testing.assert_close(
+        torch.nn.functional.avg_pool2d(refined, 32), logits.mean(dim=(2, 3), keepdim=True), atol=0.1, rtol=0
+    )
+
+
+def test_style_offsets_tell_styles_apart_whose_memories_are_alike_and_learn() -> None:
+    torch.manual_seed(0)
+    memory = Generator(PORTRAIT).memory
+    assert isinstance(memory, Memory)
+    assert memory.offsets is not None
+    memory.keys[1], memory.values[1] = memory.keys[0], 100 * memory.values[0]
+    queries = torch.randn(2, 8, 3, 3)
+    read = memory.read(queries[:1].expand(2, -1, -1, -1), torch.tensor([0, 1]))
+    # However large the values are: what is read has unit variance, and the offset is added.
+    plain = read - memory.offsets[:, :, None, None]
+    torch.testing.assert_close(plain[0], plain[1], atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(plain.square().mean(dim=1), torch.ones(2, 3, 3), atol=1e-4, rtol=0)
+    read[1].sum().backward()
+    assert memory.offsets.grad is not None
+    assert memory.offsets.grad[1].abs().sum() > 0
+    assert memory.offsets.grad[0].abs().sum() == 0
+
+
+def test_detail_wants_the_stride_that_it_is_of() -> None:
+    with pytest.raises(ValueError, match="stem_stride 2"):
+        replace(PORTRAIT, stem_stride=1)
+    with pytest.raises(ValueError, match="memory"):
+        replace(PORTRAIT, memory=False)

@@ -92,7 +92,9 @@ def test_the_baseline_trains_and_resumes_in_the_same_loop(tmp_path: Path) -> Non
 def test_styles_train_together_with_a_memory_each(tmp_path: Path) -> None:
     data = {name: write_pairs(tmp_path / name, ["a", "b", "c"]) for name in ("pencil", "ink")}
     _, final = go(begin(tmp_path / "run", data, replace(SHORT, steps=4)))
-    assert set(final) == {"validation_l1", "validation_ssim", "validation_fsim"}
+    assert set(final) == {"validation_l1", "validation_ssim", "validation_fsim", "validation_style_difference"}
+    # Two networks that began at random draw alike nowhere.
+    assert final["validation_style_difference"] > 0
     weights = load_weights(tmp_path / "run" / "weights.safetensors")
     assert weights.config.styles == ("pencil", "ink")
     keys = load_file(tmp_path / "run" / "weights.safetensors")["memory.keys"]

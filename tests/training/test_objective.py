@@ -39,11 +39,11 @@ def test_ssim_fsim_and_structure_are_terms_of_the_loss(tmp_path: Path, backbone_
     assert steps[0]["total"] == pytest.approx(weighted, rel=1e-4)
 
 
-def test_scale_groups_bring_each_style_to_its_resolution() -> None:
+def test_scale_groups_bring_each_sample_to_its_resolution() -> None:
     torch.manual_seed(0)
     photo, sketch, target = torch.rand(4, 3, 8, 8), torch.rand(4, 1, 8, 8), torch.rand(4, 1, 8, 8)
     style, has_target = torch.tensor([0, 1, 2, 1]), torch.tensor([True, True, False, True])
-    large, small = scale_groups((1, 2, 1), photo, sketch, target, style, has_target)
+    large, small = scale_groups((1, 2, 1, 2), photo, sketch, target, style, has_target)
     assert large.style.tolist() == [0, 2]
     assert small.style.tolist() == [1, 1]
     assert torch.equal(large.sketch, sketch[[0, 2]])
@@ -52,6 +52,9 @@ def test_scale_groups_bring_each_style_to_its_resolution() -> None:
     assert (large.weight, small.weight) == (0.5, 0.5)
     assert large.paired_weight == pytest.approx(1 / 3)
     assert small.paired_weight == pytest.approx(2 / 3)
+    (chosen,) = scale_groups((1, 2, 1, 2), photo, sketch, target, style, has_target, style == 1)
+    assert chosen.style.tolist() == [1, 1]
+    assert (chosen.weight, chosen.paired_weight) == (0.5, pytest.approx(2 / 3))
 
 
 def test_terms_are_means_over_the_batch_however_it_is_grouped() -> None:
@@ -63,7 +66,7 @@ def test_terms_are_means_over_the_batch_however_it_is_grouped() -> None:
         return [(photo + sketch).mean(dim=1, keepdim=True) + style[:, None, None, None]]
 
     objective = Objective(TrainConfig(), discriminator, None, lambda: torch.autocast("cpu", enabled=False))
-    (whole,) = scale_groups((1, 1), photo, sketch, target, style, has_target)
+    (whole,) = scale_groups((1, 1, 1, 1), photo, sketch, target, style, has_target)
     halves = [
         ScaleGroup(
             *(each[style == index] for each in (photo, sketch, target, style, has_target)),

@@ -30,11 +30,11 @@ def test_a_size_that_differs_within_a_set_is_named(tmp_path: Path) -> None:
 
 def test_without_augmentation_a_sample_is_the_pair_itself(tmp_path: Path) -> None:
     (pair,) = find_pairs(write_pairs(tmp_path, ["anna"]))
-    photo, sketch, style, matte = PairSet([[pair]], PLAIN)[0, 0, 1]
+    photo, sketch, style, matte, reduce, by_artist = PairSet([[pair]], PLAIN)[0, 0, 1]
     original = load_pair(pair)
     torch.testing.assert_close(photo, original[0], atol=1e-5, rtol=0)
     torch.testing.assert_close(sketch, original[1], atol=1e-5, rtol=0)
-    assert style == 0
+    assert (style, reduce, by_artist) == (0, 1, True)
     assert matte.shape == sketch.shape
     assert photo.shape == (3, SIZE[1], SIZE[0])
 
@@ -102,7 +102,7 @@ def test_a_step_sees_a_random_square_of_the_pair(tmp_path: Path) -> None:
     cropped = PairSet([pairs], replace(PLAIN, crop=24))
     places = set()
     for seed in range(60):
-        photo, sketch, _, matte = cropped[0, 0, seed]
+        photo, sketch, _, matte, *_ = cropped[0, 0, seed]
         assert photo.shape == (3, 24, 24)
         assert sketch.shape == matte.shape == (1, 24, 24)
         found = [
@@ -131,3 +131,28 @@ def test_what_is_moved_into_a_square_comes_from_the_pair(tmp_path: Path) -> None
         if inside.min() > 30 and inside.max() < 170:
             assert steps.min() > 0.7
             assert steps.max() < 1.3
+
+
+def test_databases_of_a_style_have_detail_turns_and_makers_of_their_own(tmp_path: Path) -> None:
+    for database in ("large", "small", "drawn"):
+        write_pairs(tmp_path / database, ["anna", "ben"])
+    config = replace(PLAIN, reduce=(4,), coarse=("small=2",), repeats=("large=3",), drawn_by_network=("drawn",))
+    data = PairSet([find_pairs(tmp_path)], config)
+    samples = [data[0, number, 1] for number in range(len(data.places[0]))]
+    kinds = Counter((reduce, by_artist) for *_, reduce, by_artist in samples)
+    assert kinds == {(4, True): 6, (2, True): 2, (4, False): 2}
+
+
+@pytest.mark.parametrize("value", ["small", "small=0", "=2", "small=two"])
+def test_a_number_of_a_database_that_is_none_is_named(tmp_path: Path, value: str) -> None:
+    pairs = find_pairs(write_pairs(tmp_path, ["anna"]))
+    with pytest.raises(InputError, match=f"coarse: DATABASE=N .*not '{value}'"):
+        PairSet([pairs], replace(PLAIN, coarse=(value,)))
+
+
+def test_pictures_may_differ_in_size_where_squares_are_cut_out_of_them(tmp_path: Path) -> None:
+    write_pairs(tmp_path, ["anna", "ben"])
+    for folder, picture in zip(("photos", "sketches"), draw_pair(1, (50, 60)), strict=True):
+        picture.save(tmp_path / folder / "ben.png")
+    data = PairSet([find_pairs(tmp_path)], replace(PLAIN, crop=32))
+    assert {data[0, place, 1][0].shape for place in (0, 1)} == {(3, 32, 32)}

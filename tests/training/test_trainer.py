@@ -11,6 +11,7 @@ from tiny_runs import CPU, SHORT, TINY, noise
 
 from most_sketch.errors import MostSketchError
 from most_sketch.training.config import LossWeights
+from most_sketch.training.objective import ScaleGroup
 from most_sketch.training.perceptual import load_backbone
 from most_sketch.training.trainer import Trainer
 
@@ -97,3 +98,30 @@ def test_other_styles_are_drawn_by_their_shares() -> None:
     # Each step sees a real pair in style 1, then one drawing in it and one in another.
     assert drawn.count(1) == 3 * 40
     assert drawn.count(0) > 4 * drawn.count(2)
+
+
+def test_what_a_network_drew_is_never_real_to_the_discriminator() -> None:
+    trainer = Trainer(TINY, SHORT, None, CPU)
+    seen: list[tuple[int, float]] = []
+    compute = trainer._discriminator_loss
+    trainer._discriminator_loss = lambda group, label: seen.append((len(group.style), label)) or compute(group, label)
+    trainer.train_step(*noise(0, 0), by_artist=torch.tensor([True, False]))
+    assert seen == [(1, 1.0), (2, 0.0)]
+    trainer.train_step(*noise(0, 0), by_artist=torch.tensor([False, False]))
+    assert seen[2:] == [(2, 0.0)]
+
+
+def test_the_losses_of_a_sample_are_computed_at_its_own_resolution() -> None:
+    trainer = Trainer(TINY, SHORT, None, CPU)
+    sizes: set[tuple[int, ...]] = set()
+    terms = trainer.objective.terms
+
+    def noted(groups: list[ScaleGroup], rng: torch.Generator) -> dict[str, torch.Tensor]:
+        sizes.update(group.target.shape[-2:] for group in groups)
+        return terms(groups, rng)
+
+    trainer.objective.terms = noted
+    photo, target, style, matte = noise(0, 0)
+    large = [torch.nn.functional.interpolate(each, scale_factor=2) for each in (photo, target, matte)]
+    trainer.train_step(*large[:2], style, large[2], reduce=torch.tensor([1, 2]))
+    assert sizes == {(96, 80), (48, 40)}

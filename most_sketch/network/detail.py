@@ -1,0 +1,74 @@
+"""A thin last stage at full resolution: the rest of the network works at half the size. Beyond the paper.
+
+The photo's own detail comes to it, and to the matte, beside the encoder. On its way it is folded into the stem's
+features, four pixels into the channels of one place, so that whatever handles those handles it too.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from most_sketch.network.layers import UpsamplingBlock
+
+FOLD = 2
+"""Pixels of the full resolution per place of the stem's features, along each side."""
+
+
+class DetailEncoder(nn.Module):
+    """What a photo shows at full resolution. (B, 3, H, W) in [-1, 1] -> (B, 4 c_detail, H / 2, W / 2), folded."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, channels, 5, padding=2)
+
+    def forward(self, photo: Tensor) -> Tensor:
+        return F.pixel_unshuffle(F.leaky_relu(self.conv(photo), 0.2), FOLD)
+
+
+def unfold(stem: Tensor, channels: int) -> tuple[Tensor, Tensor]:
+    """The stem's features (B, c_stem, h, w) and the detail (B, c_detail, 2h, 2w) that was folded behind them."""
+    width = stem.shape[1] - FOLD**2 * channels
+    return stem[:, :width], F.pixel_shuffle(stem[:, width:], FOLD)
+
+
+class DetailDecoder(nn.Module):
+    """What is to be added to an enlarged sketch: features (B, c, h, w), detail (B, c_detail, 2h, 2w) -> (B, 1, 2h, 2w).
+
+    Begins as adding nothing.
+    """
+
+    def __init__(self, channels_in: int, channels: int) -> None:
+        super().__init__()
+        self.block = UpsamplingBlock(channels_in, channels, channels)
+        self.output = nn.Conv2d(channels, 1, 5, padding=2)
+        for parameter in self.output.parameters():
+            nn.init.zeros_(parameter)
+
+    def forward(self, features: Tensor, detail: Tensor) -> Tensor:
+        added: Tensor = self.output(self.block(features, detail))
+        return added
+
+
+class MatteRefinement(nn.Module):
+    """Bring a matte to full resolution, guided by what the photo shows there.
+
+    Logits (B, 1, h, w), stem features (B, c_stem, H / 2, W / 2), detail (B, c_detail, H, W) -> logits (B, 1, H, W).
+    Begins as enlarging them.
+    """
+
+    def __init__(self, stem_channels: int, channels: int) -> None:
+        super().__init__()
+        self.coarse = nn.Conv2d(stem_channels + 1, channels, 3, padding=1)
+        self.fine = nn.Conv2d(2 * channels, channels // 2, 3, padding=1)
+        self.output = nn.Conv2d(channels // 2, 1, 1)
+        for parameter in self.output.parameters():
+            nn.init.zeros_(parameter)
+
+    def forward(self, logits: Tensor, stem: Tensor, detail: Tensor) -> Tensor:
+        half = F.interpolate(logits, stem.shape[-2:], mode="bilinear")
+        hidden = F.relu(self.coarse(torch.cat([stem, half], dim=1)))
+        hidden = torch.cat([F.interpolate(hidden, scale_factor=float(FOLD), mode="bilinear"), detail], dim=1)
+        refined: Tensor = self.output(F.relu(self.fine(hidden)))
+        return refined + F.interpolate(half, scale_factor=float(FOLD), mode="bilinear")
