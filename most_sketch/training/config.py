@@ -181,7 +181,7 @@ def of_each_style(name: str, numbers: Sequence[int], styles: int) -> list[int]:
 
 PRESETS: dict[str, tuple[ModelConfig, TrainConfig]] = {
     # Departure: with unit features these weights pull at the sketch within a factor of ten as hard as each other. With
-    # the paper's, on features divided by their layer's scale, content alone is heard (docs/experiments.md).
+    # the paper's, on features divided by their layer's scale, content alone is heard (docs/log.md).
     "ours": (
         ModelConfig(output_channels=8),
         TrainConfig(losses=LossWeights(adversarial=2, style=80, content=30), unit_features=True),
