@@ -79,6 +79,14 @@ def convert_command(
             rich_help_panel=DRAWING,
         ),
     ] = "crop",
+    name: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEMPLATE",
+            help="What sketches are called, such as {stem}.{style}.png; {face} and {size} too.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
     format_: Annotated[
         Literal["png", "jpg", "webp", "tiff"] | None,
         typer.Option(
@@ -131,7 +139,16 @@ def convert_command(
         raise typer.BadParameter("--faces chooses among found faces; with --no-align none are looked for")
     wanted = tuple(dict.fromkeys(style or ()))
     several = len(wanted) > 1 or "all" in wanted
-    jobs, failures, notices = _plan(inputs, output, f".{format_}" if format_ else None, recursive)
+    if name is not None:
+        _check_names(name, several, count != 1 and layout != "photo")
+    jobs, failures, notices = _plan(
+        inputs,
+        output,
+        f".{format_}" if format_ else None,
+        recursive,
+        name,
+        lambda word: word in {*wanted, size, layout} - {"auto", "crop"} or (count != 1 and word.isdecimal()),
+    )
     if any(job.output is None for job in jobs):
         _check_stdout(several or (count != 1 and layout != "photo"), as_json)
         if cluster:
@@ -174,7 +191,7 @@ def convert_command(
 
 def _draw(
     jobs: list[Job],
-    options: Callable[[tuple[str, ...]], Options],
+    options: Callable[..., Options],
     wanted: tuple[str, ...],
     network: ModelSpec,
     cluster: Cluster | None,
@@ -184,7 +201,10 @@ def _draw(
     from most_sketch.drawing.records import all_skipped
 
     found = network.found()
-    chosen = options(_styles(found.config(), wanted, network.styles))
+    config = found.config()
+    chosen = options(
+        _styles(config, wanted, network.styles), usual_style=config.styles[0], sources=found.sources(config)
+    )
     skipped = all_skipped(jobs, chosen)
     if skipped is not None:
         yield from skipped
@@ -213,14 +233,19 @@ def _styles(config: ModelConfig, wanted: tuple[str, ...], files: tuple[str, ...]
 
 
 def _plan(
-    inputs: list[str], output: str | None, suffix: str | None, recursive: bool
+    inputs: list[str],
+    output: str | None,
+    suffix: str | None,
+    recursive: bool,
+    name: str | None,
+    may_be_tag: Callable[[str], bool],
 ) -> tuple[list[Job], list[Record], list[str]]:
     """The jobs, with standard input read; a record for each input that gives none; and what else is to be told."""
     from most_sketch.drawing.jobs import UsageError, plan
     from most_sketch.drawing.records import Record
 
     try:
-        jobs, problems = plan(inputs, output, suffix, recursive)
+        jobs, problems = plan(inputs, output, suffix, recursive, name=name, may_be_tag=may_be_tag)
     except UsageError as error:
         raise typer.BadParameter(str(error)) from error
     # Here and not in a worker thread, which Ctrl-C could not interrupt.
@@ -237,6 +262,12 @@ def _read_stdin() -> bytes:
     if len(content) > MAX_STREAM:
         raise InputError(f"standard input: more than the {MAX_STREAM >> 20} MiB that are accepted for one photo")
     return content
+
+
+def _check_names(template: str, several_styles: bool, several_faces: bool) -> None:
+    for several, field in ((several_styles, "style"), (several_faces, "face")):
+        if several and f"{{{field}" not in template:
+            raise typer.BadParameter(f"--name {template}: several {field}s would get one name; put {{{field}}} into it")
 
 
 def _check_stdout(several: bool, as_json: bool) -> None:

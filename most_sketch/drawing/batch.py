@@ -18,13 +18,15 @@ from PIL import Image
 
 from most_sketch.drawing.jobs import Job
 from most_sketch.drawing.options import Options
-from most_sketch.drawing.records import Record, missing_styles, sketch_path, skipped, sweeping
+from most_sketch.drawing.records import Record, left_of, refuse, sketch_path, skipped, sweeping
 from most_sketch.drawing.sketcher import Crop, Sketcher
+from most_sketch.drawing.sources import checksum_of, mark_of
 from most_sketch.drawing.stores import Location, write
 from most_sketch.errors import InputError, MostSketchError
 from most_sketch.photo.faces import face_notice
 from most_sketch.photo.frame import on_paper, side_by_side
 from most_sketch.photo.images import decode_image, encode_image, read_image
+from most_sketch.photo.provenance import PhotoMark, record_text
 
 READERS = 2
 WRITERS = 2
@@ -35,6 +37,8 @@ class _Prepared:
     """A photo that is ready to be drawn."""
 
     job: Job
+    mark: PhotoMark
+    checksum: str
     photo_size: tuple[int, int]
     crops: list[Crop]
     styles: tuple[str, ...]
@@ -91,11 +95,15 @@ def _prepare(sketcher: Sketcher, options: Options, job: Job) -> _Prepared | Reco
     """Read a photo and find its faces, unless its sketches are there already."""
     start = time.perf_counter()
     try:
-        styles = missing_styles(job, options)
+        left = left_of(job, options)
+        if left.refusal:
+            raise InputError(left.refusal)
+        styles = left.styles
         if not styles:
             return skipped(job, options)
         papers = tuple(sketcher.papers[sketcher.style_index(style)] for style in styles)
         photo = _read(job)
+        mark, checksum = mark_of(job), checksum_of(job)
         if options.align:
             try:
                 crops = sketcher.crops(photo, options.faces, options.min_confidence, options.size)
@@ -105,7 +113,7 @@ def _prepare(sketcher: Sketcher, options: Options, job: Job) -> _Prepared | Reco
             crops = [sketcher.fit(photo, options.size)]
     except Exception as error:  # noqa: BLE001 - whatever is wrong with one photo must not stop the others
         return _failed(job, error, time.perf_counter() - start)
-    return _Prepared(job, photo.size, crops, styles, papers, time.perf_counter() - start)
+    return _Prepared(job, mark, checksum, photo.size, crops, styles, papers, time.perf_counter() - start)
 
 
 def _read(job: Job) -> Image.Image:
@@ -144,8 +152,11 @@ def _save(photo: _Prepared, sketches: list[Image.Image], options: Options) -> Re
     try:
         # The first face last: its sketch is there only if all are, so that an interrupted photo is done again.
         for number, style, picture in reversed(list(_lay_out(photo, sketches, options))):
-            data = encode_image(picture, photo.job.suffix, options.quality)
             path = sketch_path(photo.job, number, style, options)
+            if path is not None and not options.overwrite:
+                refuse(path, photo.job)
+            record = record_text(photo.checksum, photo.mark, options.settings_texts[style].decode())
+            data = encode_image(picture, photo.job.suffix, options.quality, record=record)
             if path is None:
                 _write_to_stdout(data)
             else:

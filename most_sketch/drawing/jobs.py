@@ -11,11 +11,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path, PurePath
+from string import Formatter
+from typing import TYPE_CHECKING, Literal
 
-from most_sketch.drawing.stores import ADDRESS, Location, StoreFile, location
+from most_sketch.drawing.stores import ADDRESS, Location, StoreFile, location, read_record
 from most_sketch.errors import InputError
 from most_sketch.photo.folders import is_clutter
 from most_sketch.photo.images import IMAGE_SUFFIXES, WRITE_FORMATS
+
+if TYPE_CHECKING:
+    from most_sketch.drawing.options import Options
 
 STREAM = "-"
 """Names standard input among the inputs, standard output as the output."""
@@ -23,8 +28,16 @@ STREAM = "-"
 OWN_OUTPUT = re.compile(r"\.sketch\.(png|jpe?g|webp|tiff?)$", re.IGNORECASE)
 
 
+TEMPLATE_FIELDS = ("stem", "style", "face", "size")
+"""What a template of names may have in braces."""
+
+
 class UsageError(InputError):
     """Inputs and output that do not go together, whatever is in the files."""
+
+
+Naming = Literal["tags", "file", "template"]
+"""How a sketch comes to its name: from the photo's and what is not as by default; from `-o FILE`; from `--name`."""
 
 
 @dataclass(frozen=True)
@@ -34,24 +47,35 @@ class Job:
     source: Location | None
     """None: the photo is `content`, from standard input."""
     output: Location | None
-    """None: to standard output. See `sketch_path` for photos of which there are several sketches."""
+    """None: to standard output. The rest of its name comes with face, style and options: see `sketch_path`."""
     suffix: str
     """The format of the sketch, a key of `WRITE_FORMATS`."""
     content: bytes = b""
+    naming: Naming = "tags"
 
     @property
     def name(self) -> str:
         """What to call the photo."""
         return "standard input" if self.source is None else str(self.source)
 
-    def sketch_path(self, face: int | None = None, style: str | None = None) -> Location | None:
-        """`photo.sketch.png`, or `photo.2.pencil.sketch.png` for the second face in the style pencil."""
+    def sketch_path(self, face: int, style: str, options: Options) -> Location | None:
+        """Where the sketch of a face, counted from 1, in a style goes; None to standard output.
+
+        `photo.sketch.png` or, where a person chose more than the photo, `photo.2.ink.1000.sketch.png`. What `-o` names
+        gets the number and the style only if there are several.
+        """
         if self.output is None:
             return None
-        tags = "".join(f".{tag}" for tag in (face, style) if tag is not None)
-        own = OWN_OUTPUT.search(self.output.name)
-        ending = own[0] if own else self.output.suffix
-        return self.output.with_name(self.output.name.removesuffix(ending) + tags + ending)
+        if self.naming == "template":
+            name = self.output.name.format(style=style, face=face, size=options.size or "auto")
+        else:
+            tags = options.tags(style, face) if self.naming == "tags" else options.needed_tags(style, face)
+            if not tags:
+                return self.output
+            own = OWN_OUTPUT.search(self.output.name)
+            ending = own[0] if own else self.output.suffix
+            name = ".".join([self.output.name.removesuffix(ending), *tags]) + ending
+        return self.output.with_name(name)
 
 
 @dataclass(frozen=True)
@@ -65,31 +89,112 @@ class Problem:
 
 
 def plan(
-    inputs: Sequence[str], output: str | None = None, suffix: str | None = None, recursive: bool = False
+    inputs: Sequence[str],
+    output: str | None = None,
+    suffix: str | None = None,
+    recursive: bool = False,
+    *,
+    name: str | None = None,
+    may_be_tag: Callable[[str], bool] = lambda _: False,
 ) -> tuple[list[Job], list[Problem]]:
     """The jobs for these inputs, in order, each photo once, and the inputs that gave none.
 
     A sketch goes beside its photo as `photo.sketch.png`; to `output` if that is a file; under `output` if it is
     a folder, with the tree of a folder that was searched by `recursive`. `-` is standard input and output.
-    Addresses of stores may stand for files and folders. Sketches by name are never taken as photos, nor are
+    Addresses of stores may stand for files and folders. Sketches that we drew are never taken as photos, nor are
     files in folders that are hidden or a system's own. Where `IMG_1.jpg` and `IMG_1.png` would both give
-    `IMG_1.sketch.png`, they give `IMG_1.jpg.sketch.png` and `IMG_1.png.sketch.png`.
+    `IMG_1.sketch.png`, they give `IMG_1.jpg.sketch.png` and `IMG_1.png.sketch.png`; likewise `club.png` beside
+    `club.1.jpg`, if `1` may be a tag in the names of sketches. `name` is a template in the place of all that, such as
+    `{stem}.{style}.png`.
 
-    Raises `UsageError`, and `InputError` if two photos would write one sketch all the same, a sketch would
-    replace a photo, or the output's folder does not exist.
+    Raises `UsageError`, and `InputError` if two photos would write one sketch all the same, or a sketch would replace
+    a photo.
     """
+    if name is not None:
+        _check_template(name, output, suffix)
     problems: list[Problem] = []
     found = list(_once(_expand(inputs, recursive, problems)))
-    if not found and all(problem.harmless for problem in problems):
-        raise InputError(
-            f"{inputs[0]}: the name is that of a sketch made by most-sketch; rename it to use it as a photo"
-        )
     alone = len(inputs) == 1 and not _may_be_many(inputs[0])
-    jobs = _told_apart(list(_with_outputs(found, output, suffix, alone)))
+
+    def jobs_of(photos: Iterable[Found]) -> list[Job]:
+        if name is not None:
+            return [_templated(each, output, name, suffix) for each in photos]
+        return _told_apart(list(_with_outputs(photos, output, suffix, alone)), may_be_tag)
+
+    sure = [each for each in found if not OWN_OUTPUT.search(each[1].name)]
+    jobs = jobs_of(sure)
+    if len(sure) < len(found):
+        ours = _own_sketches(found, jobs)
+        named = {str(Path(item)) for item in inputs}
+        problems += [
+            Problem(str(source), f"{source}: left out, it is a sketch that most-sketch drew", harmless=True)
+            for source in ours
+            if str(source) in named
+        ]
+        if not sure and ours and len(ours) == len(found) and all(problem.harmless for problem in problems):
+            raise InputError(f"{inputs[0]}: is a sketch that most-sketch drew, and no photo")
+        if len(sure) + len(ours) < len(found):
+            jobs = jobs_of([each for each in found if each[0] not in ours])
     if len(jobs) > 1 and any(job.output is None for job in jobs):
         raise UsageError(f"standard output takes one sketch, and there are {len(jobs)} photos; name a folder with -o")
-    _refuse_collisions(jobs)
-    return jobs, problems
+    return _without_collisions(jobs), problems
+
+
+def _own_sketches(found: Iterable[Found], jobs: Iterable[Job]) -> set[Location | None]:
+    """Of files that are called as sketches are, those that are ours: what jobs will write, and what says so itself."""
+    written = {str(job.output) for job in jobs}
+    return {
+        source
+        for source, relative in found
+        if source is not None
+        and OWN_OUTPUT.search(relative.name)
+        and (str(source) in written or read_record(source) is not None)
+    }
+
+
+def _check_template(name: str, output: str | None, suffix: str | None) -> None:
+    """Raise `UsageError` for a template that makes no names, or does not go with the other options."""
+    try:
+        fields = {field for _, field, _, _ in Formatter().parse(name) if field is not None}
+        if fields <= {*TEMPLATE_FIELDS}:
+            name.format(stem="a", style="a", face=1, size="auto")
+    except ValueError as error:
+        raise UsageError(f"--name {name}: {error}") from error
+    if not fields <= {*TEMPLATE_FIELDS}:
+        known = ", ".join(f"{{{field}}}" for field in TEMPLATE_FIELDS)
+        raise UsageError(f"--name {name}: what can be put into a name is {known}")
+    if {"/", os.sep} & {*name}:
+        raise UsageError(f"--name {name}: is a name without a folder; -o names the folder")
+    if output == STREAM:
+        raise UsageError("--name is for files, and -o - is standard output")
+    ending = PurePath(name).suffix.lower()
+    if ending not in WRITE_FORMATS:
+        raise UsageError(f"--name {name}: must end in one of {', '.join(WRITE_FORMATS)}")
+    if suffix and WRITE_FORMATS[ending] != WRITE_FORMATS[suffix]:
+        raise UsageError(f"--name {name} and --format {suffix[1:]} do not agree; leave one out")
+
+
+def _templated(found: Found, output: str | None, name: str, suffix: str | None) -> Job:
+    source, relative = found
+    if output is not None and _is_file_name(output, suffix, alone=True):
+        raise UsageError(f"-o {output} and --name both name the sketch; leave one out")
+    filled = ""
+    for literal, field, form, _ in Formatter().parse(name):
+        filled += _in_braces(literal)
+        if field == "stem":
+            filled += _in_braces(format(relative.stem, form or ""))
+        elif field is not None:
+            # What is known later only.
+            filled += f"{{{field}:{form}}}" if form else f"{{{field}}}"
+    suffix = PurePath(name).suffix.lower()
+    if output is None:
+        return Job(source, (source or Path(relative)).with_name(filled), suffix, naming="template")
+    return Job(source, location(output) / relative.with_name(filled), suffix, naming="template")
+
+
+def _in_braces(text: str) -> str:
+    """Text such that `format` leaves it as it is."""
+    return text.replace("{", "{{").replace("}", "}}")
 
 
 Found = tuple[Location | None, PurePath]
@@ -107,11 +212,10 @@ def _expand(inputs: Iterable[str], recursive: bool, problems: list[Problem]) -> 
         elif _is_folder(path):
             yield from _search(path, recursive, problems)
         elif os.path.lexists(path):
-            if not OWN_OUTPUT.search(path.name):
-                yield path, Path(path.name)
+            yield path, Path(path.name)
         elif _is_glob(item):
             # Not Path.glob: it refuses absolute patterns.
-            matches = sorted(glob.glob(item, recursive=True))  # noqa: PTH207
+            matches = sorted(glob.glob(_pattern(item), recursive=True))  # noqa: PTH207
             if not matches:
                 problems.append(Problem(item, f"{item}: nothing matches"))
             for match in map(Path, matches):
@@ -121,7 +225,7 @@ def _expand(inputs: Iterable[str], recursive: bool, problems: list[Problem]) -> 
                 if _is_folder(match):
                     if recursive:
                         yield from _search(match, recursive, problems)
-                elif not OWN_OUTPUT.search(match.name):
+                else:
                     yield match, Path(match.name)
         else:
             problems.append(Problem(item, f"{item}: no such file"))
@@ -132,7 +236,7 @@ def _expand_address(place: StoreFile, recursive: bool, problems: list[Problem]) 
         yield from _search(place, recursive, problems)
     elif not place.exists():
         problems.append(Problem(str(place), f"{place}: no such file"))
-    elif not OWN_OUTPUT.search(place.name):
+    else:
         yield place, PurePath(place.name)
 
 
@@ -144,8 +248,7 @@ def _search(folder: Location, recursive: bool, problems: list[Problem]) -> Itera
     for place, relative in files:
         if relative.suffix.lower() in IMAGE_SUFFIXES:
             empty = False
-            if not OWN_OUTPUT.search(relative.name):
-                yield place, relative
+            yield place, relative
         else:
             left_out[relative.suffix.lower() or "without an ending"] += 1
     if left_out and not empty:
@@ -192,6 +295,17 @@ def _is_glob(item: str) -> bool:
     return glob.has_magic(item) and not os.path.lexists(item)
 
 
+def _pattern(item: str) -> str:
+    """A pattern in which the folders that are there by their very names stand for themselves."""
+    *folders, last = PurePath(item).parts
+    plain = Path()
+    for place, folder in enumerate(folders):
+        if not os.path.lexists(plain / folder):
+            return str(PurePath(glob.escape(str(plain)), *folders[place:], last))
+        plain /= folder
+    return str(PurePath(glob.escape(str(plain)), last))
+
+
 def _once(found: Iterable[Found]) -> Iterator[Found]:
     seen, place_of = set[Place | None](), _placing()
     for source, relative in found:
@@ -227,19 +341,43 @@ def _with_outputs(found: Iterable[Found], output: str | None, suffix: str | None
             place = source or Path(relative)
             yield Job(source, place.with_name(place.stem + ending), suffix or ".png")
         elif one_file:
-            yield Job(source, location(output), location(output).suffix.lower())
+            yield Job(source, location(output), location(output).suffix.lower(), naming="file")
         else:
             yield Job(source, location(output) / relative.with_name(relative.stem + ending), suffix or ".png")
 
 
-def _told_apart(jobs: list[Job]) -> list[Job]:
-    """The jobs; those that would write one sketch, for photos of one stem, have the whole names of the photos."""
+def _told_apart(jobs: list[Job], may_be_tag: Callable[[str], bool]) -> list[Job]:
+    """The jobs; those that would write one sketch have the whole names of their photos.
+
+    Two photos of one stem would, and a photo whose sketches are numbered beside one that has such a number already.
+    """
     while True:
         writers = Counter(_written(job) for job in jobs if job.output is not None)
-        renamed = [_named_in_full(job) if job.output and writers[_written(job)] > 1 else job for job in jobs]
+        prefixes = {prefix for job in jobs if job.naming == "tags" for prefix in _before_tags(job, may_be_tag)}
+        renamed = [
+            _named_in_full(job) if job.output and (writers[_written(job)] > 1 or _base(job) in prefixes) else job
+            for job in jobs
+        ]
         if renamed == jobs:
             return jobs
         jobs = renamed
+
+
+def _base(job: Job) -> str:
+    """What the names of a photo's sketches begin with, and where they are."""
+    written = _written(job)
+    own = OWN_OUTPUT.search(written)
+    return written.removesuffix(own[0]) if own else ""
+
+
+def _before_tags(job: Job, may_be_tag: Callable[[str], bool]) -> Iterator[str]:
+    """If a photo's name ends as that of another's sketch might: what that photo would be called."""
+    base = _base(job)
+    before, _, word = base.rpartition(".")
+    while word and word != base and may_be_tag(word):
+        yield before
+        base = before
+        before, _, word = base.rpartition(".")
 
 
 def _written(job: Job) -> str:
@@ -258,13 +396,11 @@ def _named_in_full(job: Job) -> Job:
 def _is_file_name(output: str, suffix: str | None, alone: bool) -> bool:
     """Does `-o` name the sketch itself, not a folder?
 
-    Raises `UsageError` for a name that fits neither, and `InputError` if the folder that it lies in is missing.
+    Raises `UsageError` for a name that fits neither.
     """
     if ADDRESS.match(output):
         return alone and StoreFile.at(output).suffix.lower() in WRITE_FORMATS
     target = Path(output)
-    if not _is_folder(target) and not _is_folder(target.parent):
-        raise InputError(f"{output}: there is no folder {target.parent}; create it first")
     if _is_folder(target) or output.endswith(("/", os.sep)) or not target.suffix:
         if os.path.lexists(target) and not _is_folder(target):
             raise UsageError(f"-o {output} is a file that is no picture; name a folder, or a picture to write")
@@ -281,18 +417,39 @@ def _is_file_name(output: str, suffix: str | None, alone: bool) -> bool:
     return True
 
 
-def _refuse_collisions(jobs: Sequence[Job]) -> None:
+def _without_collisions(jobs: Sequence[Job]) -> list[Job]:
+    """The jobs, but for photos that are sketches of ours which another job writes.
+
+    Raises `InputError` where a sketch would replace a photo, or two photos would write one sketch.
+    """
     place_of = _placing()
-    photos = {place_of(job.source) for job in jobs if job.source is not None}
+    photos = {place_of(job.source): job for job in jobs if job.source is not None}
     writers: dict[Place, Job] = {}
+    sketches: set[Place] = set()
+    followed: set[Place] | None = None
     for job in jobs:
         if job.output is None:
             continue
         place = place_of(job.output)
+        if isinstance(job.output, Path) and os.path.islink(job.output):  # noqa: PTH114 - it never raises
+            place = place_of(Path(os.path.realpath(job.output)))
+            if followed is None:
+                paths = [each.source for each in jobs if isinstance(each.source, Path)]
+                followed = {place_of(Path(os.path.realpath(path))) for path in paths}
+            if place in followed:
+                raise _replaces(job)
         if place in photos:
-            raise InputError(f"{job.output}: the sketch of {job.name} would replace the photo; choose another -o")
+            source = photos[place].source
+            if source is None or job.source == source or read_record(source) is None:
+                raise _replaces(job)
+            sketches.add(place)
         if place in writers:
             raise InputError(
                 f"{writers[place].name} and {job.name} would both write {job.output}; rename one, or convert them apart"
             )
         writers[place] = job
+    return [job for job in jobs if job.source is None or place_of(job.source) not in sketches] if sketches else [*jobs]
+
+
+def _replaces(job: Job) -> InputError:
+    return InputError(f"{job.output}: the sketch of {job.name} would replace the photo; choose another -o")

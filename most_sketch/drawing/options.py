@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from most_sketch.checkpoints.find import DEFAULT_WEIGHTS, find_style, find_weights
 from most_sketch.checkpoints.header import read_header
 from most_sketch.checkpoints.hub import Hub
+from most_sketch.checkpoints.manifest import checksum
 from most_sketch.network.config import ModelConfig
 from most_sketch.photo.faces import MIN_CONFIDENCE
+from most_sketch.photo.provenance import settings_text
 
 if TYPE_CHECKING:
     from most_sketch.drawing.sketcher import Sketcher
@@ -81,25 +84,97 @@ class ModelSpec:
 
         return with_names(config, [read_style_info(Path(path)).name for path in found.styles])
 
+    def sources(self, config: ModelConfig) -> tuple[tuple[str, str], ...]:
+        """Each style of its config, and the checksum of the file that it is from. Raises `WeightsError`."""
+        found = self.found()
+        own = len(config.styles) - len(found.styles)
+        weights = checksum(Path(found.weights))
+        taught = zip(config.styles[own:], found.styles, strict=True)
+        return (
+            *((style, weights[:DIGITS]) for style in config.styles[:own]),
+            *((style, checksum(Path(path))[:DIGITS]) for style, path in taught),
+        )
+
+
+ROLE = "role"
+RUN = "run"
+"""The role of an option that only this run knows: it changes no sketch."""
+UNNAMED = "unnamed"
+"""The role of an option that changes a sketch, or its file, but not so that its name says it."""
+DIGITS = 16
+"""Of a checksum that is to be told from others, not to be trusted."""
+
+
+def _option(default: Any, role: str) -> Any:
+    return field(default=default, metadata={ROLE: role})
+
 
 @dataclass(frozen=True)
 class Options:
-    """How photos are drawn and saved."""
+    """How photos are drawn and saved.
 
-    styles: tuple[str, ...]
+    An option without a role is a setting of the sketch: its file says it, and where it is not the default, its name
+    does too. A new one needs nothing more than its line here.
+    """
+
+    styles: tuple[str, ...] = _option((), RUN)
     """Each photo is drawn in all of them."""
-    name_styles: bool = False
-    """Put the style into the sketch's name."""
-    align: bool = True
-    faces: int | None = 1
+    name_styles: bool = _option(False, RUN)
+    """Put the style into the sketch's name, whichever it is."""
+    usual_style: str | None = _option(None, RUN)
+    """The default style: with it, sketches in another one have that in their names."""
+    sources: tuple[tuple[str, str], ...] = _option((), RUN)
+    """Of each style the checksum of the file that it is from."""
+    align: bool = _option(True, UNNAMED)
+    faces: int | None = _option(1, UNNAMED)
     """How many of the largest faces; None is all."""
-    number_faces: bool = False
+    number_faces: bool = _option(False, RUN)
     """Put the face's number, from left to right, into the sketch's name."""
-    min_confidence: float = MIN_CONFIDENCE
+    min_confidence: float = _option(MIN_CONFIDENCE, UNNAMED)
     size: int | None = None
     """Height of a sketch in pixels; None is what suits the photo."""
     layout: Layout = "crop"
-    quality: int = 90
-    overwrite: bool = False
-    batch_size: int | None = None
+    quality: int = _option(90, UNNAMED)
+    overwrite: bool = _option(False, RUN)
+    batch_size: int | None = _option(None, RUN)
     """None: what suits the device."""
+
+    def settings(self, style: str) -> dict[str, Any]:
+        """What a sketch in this style is drawn and saved with, as its file says it."""
+        chosen = {each.name: getattr(self, each.name) for each in fields(self) if each.metadata.get(ROLE) != RUN}
+        return chosen | {"style": style, "source": dict(self.sources).get(style)}
+
+    @cached_property
+    def settings_texts(self) -> dict[str, bytes]:
+        """The settings of each style as they stand in a file, for quick comparison."""
+        return {style: settings_text(self.settings(style)).encode() for style in self.styles}
+
+    def tags(self, style: str, face: int) -> list[str]:
+        """What the name of a sketch says: number of the face, style, and all that is not as it is by default."""
+        own = self.needed_tags(style, face)
+        if not self.name_styles and self.usual_style is not None and style != self.usual_style:
+            own.append(style)
+        return own + list(self._changes)
+
+    def needed_tags(self, style: str, face: int) -> list[str]:
+        """What tells the sketches of one photo apart."""
+        numbered = self.number_faces and self.layout != "photo"
+        return [str(face)] * numbered + [style] * self.name_styles
+
+    @cached_property
+    def _changes(self) -> tuple[str, ...]:
+        changed = [each for each in fields(self) if ROLE not in each.metadata]
+        words = [_word(each.name, getattr(self, each.name), each.default) for each in changed]
+        if self.layout == "photo" and self.number_faces:
+            words.append("all-faces" if self.faces is None else f"{self.faces}-faces")
+        return tuple(word for word in words if word)
+
+
+def _word(name: str, value: object, default: object) -> str:
+    """What a sketch's name says of an option; nothing of the default."""
+    if value == default:
+        return ""
+    name = name.replace("_", "-")
+    if value in (False, "none"):
+        return f"no-{name}"
+    return name if value is True else str(value)

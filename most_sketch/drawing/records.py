@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from most_sketch.drawing.jobs import Job
 from most_sketch.drawing.options import Options
-from most_sketch.drawing.stores import Location, exists
+from most_sketch.drawing.sources import checksum_of, mark_of
+from most_sketch.drawing.stores import Location, StoreFile, exists, is_as_written, read_ends, read_record
+from most_sketch.errors import InputError
 from most_sketch.photo.faces import Face
 from most_sketch.photo.images import sweep
+from most_sketch.photo.provenance import seen_text
 
 
 @dataclass(frozen=True)
@@ -50,18 +54,68 @@ class Record:
 
 def sketch_path(job: Job, number: int, style: str, options: Options) -> Location | None:
     """Where the sketch of a face, counted from 1, goes; None to standard output."""
-    numbered = options.number_faces and options.layout != "photo"
-    return job.sketch_path(number if numbered else None, style if options.name_styles else None)
+    return job.sketch_path(number, style, options)
 
 
-def missing_styles(job: Job, options: Options) -> tuple[str, ...]:
-    """The styles in which a photo is still to be drawn."""
-    return tuple(style for style in options.styles if options.overwrite or not _is_there(job, style, options))
+@dataclass(frozen=True)
+class Left:
+    """What is left to do of a photo."""
+
+    styles: tuple[str, ...] = ()
+    """In which it is still to be drawn."""
+    refusal: str = ""
+    """Why one of its sketches may not be written."""
 
 
-def _is_there(job: Job, style: str, options: Options) -> bool:
-    path = sketch_path(job, 1, style, options)
-    return path is not None and exists(path)
+def left_of(job: Job, options: Options) -> Left:
+    """What of a photo's sketches is missing, or is of another state of the photo or of other settings."""
+    if options.overwrite or job.output is None:
+        return Left(options.styles)
+    seen: bytes | None = None
+    missing = []
+    try:
+        for style in options.styles:
+            path = sketch_path(job, 1, style, options)
+            ends = None if path is None else read_ends(path)
+            if path is None or ends is None:
+                missing.append(style)
+                continue
+            seen = seen or seen_text(mark_of(job)).encode()
+            if seen in ends and options.settings_texts[style] in ends:
+                continue
+            record = read_record(path)
+            if record is None or not _is_same(record, job, style, options):
+                refuse(path, job)
+                missing.append(style)
+    except InputError as error:
+        return Left(refusal=str(error))
+    return Left(tuple(missing))
+
+
+def _is_same(record: Mapping[str, Any], job: Job, style: str, options: Options) -> bool:
+    """Is a sketch of this very photo and drawn with these settings, although not all looks the same at once?"""
+    wanted = json.loads(json.dumps(options.settings(style)))
+    # An option that there was not yet when it was drawn was as it is by default.
+    usual = json.loads(json.dumps(Options().settings(style)))
+    return bool(usual | record["settings"] == wanted and record.get("photo") == checksum_of(job))
+
+
+def refuse(path: Location, job: Job) -> None:
+    """Raise `InputError` if a sketch of this photo may not be written here without being told to.
+
+    It may replace what we drew of this photo, or of one that went by its name, as long as nobody changed that.
+    """
+    if not exists(path) or (isinstance(path, Path) and not (path.is_file() or path.is_dir())):
+        return  # Devices and FIFOs are written to.
+    record = read_record(path)
+    if isinstance(path, Path) and path.is_dir():
+        raise InputError(f"{path}: is a folder, not a file")
+    if record is None:
+        raise InputError(f"{path}: is there already, and is not of most-sketch; replace it with --overwrite")
+    if record.get("name") != mark_of(job).name and record.get("photo") != checksum_of(job):
+        raise InputError(f"{path}: is the sketch of another photo than {job.name}; replace it with --overwrite")
+    if not is_as_written(path):
+        raise InputError(f"{path}: was changed since most-sketch drew it; replace it with --overwrite")
 
 
 def skipped(job: Job, options: Options) -> Record:
@@ -71,13 +125,19 @@ def skipped(job: Job, options: Options) -> Record:
 
 
 def all_skipped(jobs: Sequence[Job], options: Options) -> Iterator[Record] | None:
-    """The records of photos of which all sketches are there; None if anything is left to draw.
+    """The records of photos that are drawn already, or may not be; None if anything is left to draw.
 
     Stores are not asked: that takes long, and is done by all readers or workers at once.
     """
-    if any(not isinstance(job.output, Path) or missing_styles(job, options) for job in jobs):
-        return None
-    return (skipped(job, options) for job in sweeping(jobs))
+    records = []
+    for job in jobs:
+        if not isinstance(job.output, Path) or isinstance(job.source, StoreFile):
+            return None
+        left = left_of(job, options)
+        if left.styles:
+            return None
+        records.append(Record(job.name, "failed", left.refusal) if left.refusal else skipped(job, options))
+    return (record for _, record in zip(sweeping(jobs), records, strict=True))
 
 
 def sweeping(jobs: Iterable[Job]) -> Iterator[Job]:

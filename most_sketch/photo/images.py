@@ -13,13 +13,15 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL.PngImagePlugin import PngInfo
 
 from most_sketch.errors import InputError
 from most_sketch.photo.colour import add_premultiplied_grey, to_eight_bits, to_srgb
 from most_sketch.photo.heic import SIGNATURE_BYTES, add_heic_reader, is_heic
 from most_sketch.photo.mending import mend
 from most_sketch.photo.orientation import orientation_of, turn_upright
+from most_sketch.photo.provenance import KEYWORD, seal
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -47,6 +49,11 @@ WRITE_FORMATS = {
     ".tiff": "TIFF",
 }
 """File name endings that a sketch can be saved under, and Pillow's format for each."""
+
+DPI = 300
+"""Of every picture that is written: 400 x 500 pixels are 34 x 42 mm on paper."""
+IMAGE_HISTORY, INCHES = 0x9213, 2
+"""Exif's tag for what was done to a picture, which no camera writes, and its unit of resolutions."""
 
 MAX_PIXELS = 100_000_000
 """Larger pictures are refused before they are decoded."""
@@ -173,18 +180,43 @@ def _over_white(image: Image.Image) -> Image.Image:
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
-def encode_image(image: Image.Image, suffix: str, quality: int = 90) -> bytes:
+def encode_image(
+    image: Image.Image,
+    suffix: str,
+    quality: int = 90,
+    *,
+    dpi: int = DPI,
+    record: str = "",
+    exif: Image.Exif | None = None,
+) -> bytes:
     """A picture as a file of the format that `suffix` names, a key of `WRITE_FORMATS`.
 
-    `quality`, 1 to 100, is for JPEG and WebP; PNG and TIFF lose nothing.
+    `quality`, 1 to 100, is for JPEG and WebP; PNG and TIFF lose nothing. `record` is what the file is to say of itself,
+    as `provenance.record_text` has it; `exif` is written too.
     """
     format_ = WRITE_FORMATS[suffix]
     buffer = io.BytesIO()
+    about: dict[str, Any] = {"dpi": (dpi, dpi)}
+    exif = Image.Exif() if exif is None else exif
+    if format_ == "PNG":
+        text = PngInfo()
+        if record:
+            text.add_text(KEYWORD, record)
+        about["pnginfo"] = text
+    elif record:
+        exif[IMAGE_HISTORY] = record
+    if format_ == "WEBP":
+        # It has no other place for it.
+        exif[ExifTags.Base.XResolution] = exif[ExifTags.Base.YResolution] = dpi
+        exif[ExifTags.Base.ResolutionUnit] = INCHES
+    if exif:
+        about["exif"] = exif
     if format_ in ("JPEG", "WEBP"):
-        image.save(buffer, format_, quality=quality)
-    else:
-        image.save(buffer, format_, **({"compression": "tiff_adobe_deflate"} if format_ == "TIFF" else {}))
-    return buffer.getvalue()
+        about["quality"] = quality
+    if format_ == "TIFF":
+        about["compression"] = "tiff_adobe_deflate"
+    image.save(buffer, format_, **about)
+    return seal(buffer.getvalue()) if record else buffer.getvalue()
 
 
 def write_bytes(path: Path, data: bytes | memoryview) -> None:
@@ -195,6 +227,8 @@ def write_bytes(path: Path, data: bytes | memoryview) -> None:
             file.write(data)
     except PermissionError as error:
         raise InputError(f"{path}: no permission to write it; choose another folder") from error
+    except (FileExistsError, NotADirectoryError) as error:
+        raise InputError(f"{path}: cannot be written, for {path.parent} is no folder") from error
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror or error})") from error
 
@@ -234,12 +268,16 @@ def array_to_image(picture: NDArray[Any]) -> Image.Image:
 def atomic_write(path: Path) -> Iterator[IO[bytes]]:
     """Write a file in full or not at all: beside the target under another name, then renamed.
 
-    What is there and no regular file, such as a device or a FIFO, is written to and stays what it is.
+    A link stays one, and what it leads to is written. What is there and no regular file, such as a device or a FIFO,
+    is written to and stays what it is.
     """
     if path.exists() and not (path.is_file() or path.is_dir()):
         with path.open("wb") as file:
             yield file
         return
+    if path.is_symlink():
+        path = Path(os.path.realpath(path))
+        path.parent.mkdir(parents=True, exist_ok=True)
     # Not `tempfile`: its files are private, and the umask that a new file should have cannot be read safely in threads.
     temporary = path.parent / f"{PART_PREFIX}{secrets.token_hex(8)}{PART_SUFFIX}"
     try:

@@ -121,7 +121,7 @@ def test_no_align_takes_the_photo_as_it_is(convert: Command, folder: Path) -> No
         (["nobody.jpg"], "nobody.jpg: no such file"),
         (["n" * 300 + ".jpg"], "n" * 300 + ".jpg: no such file"),
         (["me.jpg", "-o", "n" * 300 + ".png"], "n" * 300 + ".png: cannot be written (File name too long)"),
-        (["me.jpg", "-o", "no/sketch.png"], "no/sketch.png: there is no folder no; create it first"),
+        (["me.jpg", "-o", "me.jpg/sketch.png"], "me.jpg/sketch.png: cannot be written, for me.jpg is no folder"),
         (["me.jpg", "-o", "me.jpg"], "me.jpg: the sketch of me.jpg would replace the photo; choose another -o"),
         (["me.jpg", "--style", "chalk"], "no style 'chalk' in these weights; there is pencil, ink"),
         (["me.jpg", "--device", "abacus"], "unknown device 'abacus'; use auto, cpu, cuda or mps"),
@@ -241,3 +241,50 @@ def test_the_bundled_weights_draw_a_pencil_portrait(portrait: Image.Image) -> No
     assert (sketch[:100, :40] == 255).all()
     face = np.s_[160:400, 100:300]
     assert np.corrcoef(photo[face].ravel(), sketch[face].ravel())[0, 1] > 0.6
+
+
+@pytest.mark.usefixtures("folder")
+def test_first_steps_draw_what_they_say(convert: Command) -> None:
+    """A photo, then with another style, size and layout: each is drawn, and is left the second time."""
+    steps = {
+        (): "me.sketch.png",
+        ("--style", "pencil"): "me.sketch.png",
+        ("--style", "ink"): "me.ink.sketch.png",
+        ("--size", "300"): "me.300.sketch.png",
+        ("--layout", "photo"): "me.photo.sketch.png",
+        ("--style", "ink", "--size", "300"): "me.ink.300.sketch.png",
+    }
+    for arguments, name in steps.items():
+        there = Path(name).exists()
+        answer = convert("me.jpg", *arguments)
+        said = f"{name}: there already; --overwrite draws it anew\n" if there else f"drawn: {name}\n"
+        assert (answer.code, answer.err) == (0, said)
+    assert {path.name for path in Path().iterdir()} == {"me.jpg", *steps.values()}
+    assert Image.open("me.ink.300.sketch.png").size == (240, 300)
+
+
+@pytest.mark.usefixtures("folder")
+def test_another_style_to_the_same_file_is_drawn_and_what_is_not_written_is_no_success(convert: Command) -> None:
+    assert convert("me.jpg", "-o", "new/x.png", "--style", "ink").code == 0
+    before = Path("new/x.png").read_bytes()
+    answer = convert("me.jpg", "-o", "new/x.png", "--style", "pencil")
+    assert (answer.code, answer.err) == (0, "drawn: new/x.png\n")
+    assert Path("new/x.png").read_bytes() != before
+    Path("new/x.png").write_bytes(b"mine")
+    answer = convert("me.jpg", "-o", "new/x.png")
+    assert answer.code == 1
+    assert answer.err == (
+        "most-sketch: error: new/x.png: is there already, and is not of most-sketch; replace it with --overwrite\n"
+    )
+    assert Path("new/x.png").read_bytes() == b"mine"
+
+
+@pytest.mark.usefixtures("folder")
+def test_names_by_a_template(convert: Command) -> None:
+    answer = convert("me.jpg", "--style", "all", "--name", "{stem}-{style}.jpg", "-o", "out/")
+    assert answer.code == 0
+    assert {path.name for path in Path("out").iterdir()} == {"me-pencil.jpg", "me-ink.jpg"}
+    for arguments, missing in ((("--style", "all"), "{style}"), (("--faces", "all"), "{face}")):
+        answer = convert("me.jpg", *arguments, "--name", "{stem}.png")
+        assert answer.code == 2
+        assert f"put {missing} into it" in " ".join(answer.err.split())

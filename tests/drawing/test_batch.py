@@ -74,24 +74,6 @@ def test_sketches_of_one_batch_are_not_mixed_up(sketcher: Sketcher, photos: Path
             assert np.abs(saved - np.asarray(expected, dtype=int)).max() <= 1
 
 
-def test_what_is_there_is_left_unless_overwritten(sketcher: Sketcher, photos: Path) -> None:
-    jobs = jobs_of(photos / "a.jpg")
-    (photos / "a.sketch.png").write_bytes(b"mine")
-    (record,) = run(sketcher, jobs, PENCIL)
-    assert (record.status, record.outputs) == ("skipped", (photos / "a.sketch.png",))
-    assert (photos / "a.sketch.png").read_bytes() == b"mine"
-    (record,) = run(sketcher, jobs, Options(("pencil",), overwrite=True))
-    assert record.status == "drawn"
-    assert Image.open(photos / "a.sketch.png").size == (200, 250)
-
-
-def test_only_missing_styles_are_drawn(sketcher: Sketcher, photos: Path) -> None:
-    (photos / "a.pencil.sketch.png").write_bytes(b"mine")
-    (record,) = run(sketcher, jobs_of(photos / "a.jpg"), Options(("pencil", "ink"), name_styles=True))
-    assert record.outputs == (photos / "a.ink.sketch.png",)
-    assert (photos / "a.pencil.sketch.png").read_bytes() == b"mine"
-
-
 def test_stopping_early_leaves_whole_sketches_only(sketcher: Sketcher, photos: Path) -> None:
     for number in range(8):
         Image.open(photos / "a.jpg").save(photos / f"n{number}.jpg")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from own_sketches import own_sketch
 
 from most_sketch.drawing.jobs import Job, UsageError, plan
+from most_sketch.drawing.options import Options
 from most_sketch.errors import InputError
 
 
@@ -14,11 +18,12 @@ from most_sketch.errors import InputError
 def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Photos, and what lies around beside photos; the working directory."""
     for name in (
-        "a.jpg", "b.PNG", "notes.txt", ".hidden.jpg", "._b.PNG", "a.sketch.png",
+        "a.jpg", "b.PNG", "notes.txt", ".hidden.jpg", "._b.PNG",
         "below/c.jpg", "below/deep/d.webp", ".git/e.jpg",
     ):  # fmt: skip
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"")
+    own_sketch(tmp_path / "a.sketch.png")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -73,8 +78,70 @@ def test_each_photo_is_taken_once_however_it_is_named(tree: Path) -> None:
 @pytest.mark.usefixtures("tree")
 def test_own_sketches_are_no_photos() -> None:
     assert planned("a.jpg", "a.sketch.png") == {"a.jpg": "a.sketch.png"}
-    with pytest.raises(InputError, match=r"a\.sketch\.png: .*rename it"):
+    with pytest.raises(InputError, match=r"a\.sketch\.png: is a sketch that most-sketch drew"):
         plan(["a.sketch.png"])
+
+
+@pytest.mark.usefixtures("tree")
+def test_a_photo_that_is_called_as_a_sketch_is_a_photo(tree: Path) -> None:
+    """Its file decides, not its name; and what is left out of a list is told."""
+    (tree / "holiday.sketch.jpg").write_bytes(b"a photo")
+    own_sketch(tree / "club.sketch.webp")
+    expected = {"a.jpg": "a.sketch.png", "holiday.sketch.jpg": "holiday.sketch.sketch.png"}
+    assert planned("a.jpg", "holiday.sketch.jpg") == expected
+    assert planned("*.jpg") == expected
+    assert planned(".").keys() == {"a.jpg", "b.PNG", "holiday.sketch.jpg"}
+    jobs, (problem,) = plan(["a.jpg", "club.sketch.webp"])
+    assert [str(job.source) for job in jobs] == ["a.jpg"]
+    assert (problem.harmless, problem.reason) == (
+        True,
+        "club.sketch.webp: left out, it is a sketch that most-sketch drew",
+    )
+
+
+@pytest.mark.usefixtures("tree")
+def test_a_sketch_that_a_person_named_is_not_drawn_in_the_next_run(tree: Path) -> None:
+    """Where photos and sketches share a folder, whatever `--name` calls them."""
+    own_sketch(tree / "a.ink.png")
+    jobs, _ = plan(["."], name="{stem}.ink.png")
+    assert pairs(jobs) == {"a.jpg": "a.ink.png", "b.PNG": "b.ink.png"}
+
+
+@pytest.mark.usefixtures("tree")
+def test_a_quoted_pattern_below_a_folder_with_brackets_in_its_name(tree: Path) -> None:
+    (tree / "photos [2024]").mkdir()
+    (tree / "photos [2024]" / "x.jpg").write_bytes(b"")
+    assert planned("photos [2024]/*.jpg") == {"photos [2024]/x.jpg": "photos [2024]/x.sketch.png"}
+    assert planned(f"{tree}/photos [2024]/*.jpg").keys() == {f"{tree}/photos [2024]/x.jpg"}
+    assert planned("[ab].*").keys() == {"a.jpg", "b.PNG"}
+
+
+@pytest.mark.usefixtures("tree")
+def test_a_number_in_a_photos_name_is_not_taken_for_a_faces(tree: Path) -> None:
+    for name in ("club.png", "club.1.jpg", "a.ink.jpg"):
+        (tree / name).write_bytes(b"")
+    jobs, _ = plan(["."], may_be_tag=lambda word: word.isdecimal() or word == "ink")
+    assert pairs(jobs) == {
+        "a.ink.jpg": "a.ink.sketch.png",
+        "a.jpg": "a.jpg.sketch.png",
+        "b.PNG": "b.sketch.png",
+        "club.1.jpg": "club.1.sketch.png",
+        "club.png": "club.png.sketch.png",
+    }
+    assert pairs(plan(["."])[0])["club.png"] == "club.sketch.png"
+
+
+@pytest.mark.usefixtures("tree")
+def test_a_link_as_output_is_what_it_leads_to(tree: Path) -> None:
+    (tree / "one.png").symlink_to(tree / "kept.png")
+    (tree / "two.png").symlink_to(tree / "kept.png")
+    (tree / "photo.png").symlink_to(tree / "a.jpg")
+    with pytest.raises(InputError, match="would replace the photo"):
+        plan(["a.jpg"], "photo.png")
+    for name in ("one.jpg", "two.jpg"):
+        (tree / name).write_bytes(b"")
+    with pytest.raises(InputError, match="would both write"):
+        plan(["one.jpg", "two.jpg"], name="{stem}.png")
 
 
 @pytest.mark.usefixtures("tree")
@@ -166,10 +233,10 @@ def test_a_photo_is_never_overwritten(tree: Path, output: str) -> None:
 
 
 @pytest.mark.usefixtures("tree")
-def test_a_missing_folder_for_the_output() -> None:
-    for output in ("no/x.png", "no/such/", "no/folder"):
-        with pytest.raises(InputError, match=r"there is no folder no.*create it first"):
-            plan(["a.jpg"], output)
+def test_missing_folders_are_no_obstacle() -> None:
+    outputs = {"no/x.png": "no/x.png", "no/such/": "no/such/a.sketch.png", "no/folder": "no/folder/a.sketch.png"}
+    for output, expected in outputs.items():
+        assert planned("a.jpg", output=output) == {"a.jpg": expected}
 
 
 @pytest.mark.usefixtures("tree")
@@ -207,11 +274,65 @@ def test_links_in_circles_end(tree: Path) -> None:
     }  # fmt: skip
 
 
-def test_names_of_several_sketches_of_one_photo() -> None:
+def test_the_name_of_a_sketch_says_what_is_not_as_by_default() -> None:
     beside = Job(Path("me.jpg"), Path("me.sketch.png"), ".png")
-    assert beside.sketch_path() == Path("me.sketch.png")
-    assert beside.sketch_path(face=2) == Path("me.2.sketch.png")
-    assert beside.sketch_path(style="ink") == Path("me.ink.sketch.png")
-    assert beside.sketch_path(2, "ink") == Path("me.2.ink.sketch.png")
-    assert Job(Path("me.jpg"), Path("x.png"), ".png").sketch_path(2, "ink") == Path("x.2.ink.png")
-    assert Job(Path("me.jpg"), None, ".png").sketch_path(2, "ink") is None
+    usual = Options(("pencil",), usual_style="pencil")
+
+    def name(options: Options, face: int = 1, style: str = "pencil") -> str:
+        return str(beside.sketch_path(face, style, options))
+
+    assert name(usual) == "me.sketch.png"
+    assert name(usual, style="ink") == "me.ink.sketch.png"
+    assert name(replace(usual, number_faces=True), 2) == "me.2.sketch.png"
+    assert name(replace(usual, name_styles=True)) == "me.pencil.sketch.png"
+    assert name(replace(usual, size=1000, layout="photo", quality=5, min_confidence=0.5)) == "me.1000.photo.sketch.png"
+    assert name(replace(usual, number_faces=True, size=500), 2, "ink") == "me.2.ink.500.sketch.png"
+    every = replace(usual, layout="photo", faces=None, number_faces=True)
+    assert name(every) == "me.photo.all-faces.sketch.png"
+    assert name(replace(every, faces=3)) == "me.photo.3-faces.sketch.png"
+
+
+def test_what_a_person_names_is_called_so() -> None:
+    several = Options(("pencil",), usual_style="pencil", number_faces=True, name_styles=True, size=500)
+    file = Job(Path("me.jpg"), Path("x.png"), ".png", naming="file")
+    assert file.sketch_path(2, "ink", Options(("pencil",), usual_style="pencil", size=500)) == Path("x.png")
+    assert file.sketch_path(2, "ink", several) == Path("x.2.ink.png")
+    assert Job(Path("me.jpg"), None, ".png").sketch_path(2, "ink", several) is None
+
+
+@pytest.mark.usefixtures("tree")
+def test_names_from_a_template(tree: Path) -> None:
+    (tree / "{size}.png").write_bytes(b"")
+    jobs, _ = plan(["a.jpg", "below", "{size}.png"], "out", name="{stem} ({style}) {face:02}-{size}.webp")
+    several = Options(("ink",), number_faces=True, size=500)
+    assert [str(job.sketch_path(2, "ink", several)) for job in jobs] == [
+        f"out/{stem} (ink) 02-500.webp" for stem in ("a", "c", "{size}")
+    ]
+    assert {job.suffix for job in jobs} == {".webp"}
+    assert str(jobs[0].sketch_path(1, "ink", Options(("ink",)))) == "out/a (ink) 01-auto.webp"
+
+
+@pytest.mark.usefixtures("tree")
+@pytest.mark.parametrize(
+    ("template", "output", "reason"),
+    [
+        ("{photo}.png", None, "what can be put into a name is {stem}, {style}, {face}, {size}"),
+        ("{stem.png", None, "--name {stem.png: "),
+        ("{stem}", None, "must end in one of .png"),
+        ("below/{stem}.png", None, "-o names the folder"),
+        ("{stem}.png", "x.png", "both name the sketch"),
+        ("{stem}.png", "-", "standard output"),
+    ],
+)
+def test_templates_that_make_no_names(template: str, output: str | None, reason: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(reason)):
+        plan(["a.jpg"], output, name=template)
+
+
+@pytest.mark.usefixtures("tree")
+def test_a_template_that_gives_two_photos_one_name_is_refused(tree: Path) -> None:
+    with pytest.raises(InputError, match=r"a\.jpg and b\.PNG would both write sketch\.png"):
+        plan(["a.jpg", "b.PNG"], name="sketch.png")
+    (tree / "a.png").write_bytes(b"")
+    with pytest.raises(InputError, match=r"would both write a\.ink\.png"):
+        plan(["a.jpg", "a.png"], name="{stem}.ink.png")

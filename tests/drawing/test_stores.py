@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 from conftest import Command
+from own_sketches import own_sketch
 from s3_server import Bucket
 
 from most_sketch.drawing.jobs import plan
@@ -50,10 +51,11 @@ def test_what_is_wrong_is_one_line(folder: str) -> None:
 
 
 def test_a_folder_in_a_store_becomes_jobs_as_any_folder(folder: str, tmp_path: Path) -> None:
-    for name in ("b.JPG", "a.png", "deep/c.jpg", ".hidden.jpg", ".dark/d.jpg", "notes.txt", "a.sketch.png"):
+    for name in ("b.JPG", "a.png", "deep/c.jpg", ".hidden.jpg", ".dark/d.jpg", "notes.txt"):
         path = tmp_path / "a store" / name
         path.parent.mkdir(exist_ok=True)
         path.touch()
+    own_sketch(tmp_path / "a store" / "a.sketch.png")
     jobs, problems = plan([folder], f"file://{tmp_path}/out.d", ".webp", recursive=True)
     assert [problem.reason.partition(": left out")[2] for problem in problems] == [
         " what is no picture by its name (1 .txt)"
