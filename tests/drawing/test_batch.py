@@ -99,9 +99,13 @@ def test_only_so_many_photos_are_read_ahead(
         return Image.open(portrait_file).convert("RGB")
 
     monkeypatch.setattr("most_sketch.drawing.batch.read_image", read)
-    jobs = [Job(Path(f"{number}.jpg"), tmp_path / f"{number}.sketch.png", ".png") for number in range(40)]
+    jobs = []
+    for number in range(40):
+        photo = tmp_path / f"{number}.jpg"
+        photo.hardlink_to(portrait_file)
+        jobs.append(Job(photo, tmp_path / f"{number}.sketch.png", ".png"))
     with closing(run(sketcher, jobs, Options(("pencil",), align=False, batch_size=2))) as records:
-        next(records)
+        assert next(records).status == "drawn"
     assert len(reads) <= 14
 
 
