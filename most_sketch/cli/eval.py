@@ -8,17 +8,21 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
 
+from most_sketch.checkpoints.find import DEFAULT_WEIGHTS
 from most_sketch.cli.help import INPUT, MACHINE, OUTPUT
 from most_sketch.cli.options import WEIGHTS_HELP, AsJson, Data, Device, Offline, Overwrite, Style, keep_existing
 from most_sketch.cli.tables import print_table
 from most_sketch.errors import InputError
 from most_sketch.terminal import say
+
+if TYPE_CHECKING:
+    from most_sketch.evaluation.measuring import EvalConfig, Outputs
 
 
 def eval_command(
@@ -89,6 +93,14 @@ def eval_command(
             rich_help_panel=INPUT,
         ),
     ] = False,
+    texture: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DRAWINGS",
+            help="For photos without drawings: compare the strokes with those of the drawings in this folder.",
+            rich_help_panel=INPUT,
+        ),
+    ] = None,
     save: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Keep the sketches, as DATABASE/NAME.png.", rich_help_panel=OUTPUT),
@@ -128,17 +140,42 @@ def eval_command(
     for path in (csv, report):
         keep_existing(path, overwrite)
 
-    from most_sketch.evaluation.command import Outputs, evaluate
-    from most_sketch.evaluation.command import compare as compare_runs
-    from most_sketch.evaluation.measuring import EvalConfig
+    from most_sketch.evaluation.command import is_unpaired
+    from most_sketch.evaluation.measuring import EvalConfig, Outputs
+
+    config = EvalConfig(data, split, style, gallery, metrics, backbones, identity, device, batch_size, offline, texture)
+    outputs = Outputs(save, csv, excel, report, shlex.join(["most-sketch", *sys.argv[1:]]), overwrite)
+    if is_unpaired(config):
+        for option, value in (("predictions", predictions), ("report", report), ("metrics", metrics)):
+            if value is not None:
+                raise InputError(f"--{option} needs pairs, and {data} has photos without drawings")
+        if split != "all":
+            raise InputError(f"--split needs pairs, and {data} has photos without drawings")
+        lines = _measure_photos(config, runs or [weights or DEFAULT_WEIGHTS], outputs, as_json, compare)
+    elif texture is not None:
+        raise InputError("--texture is for photos without drawings; that of pairs is measured by --metrics texture")
+    else:
+        lines = _score_pairs(config, runs, weights, predictions, outputs, as_json)
+    for line in dict.fromkeys(lines):
+        say(line)
+
+
+def _score_pairs(
+    config: EvalConfig,
+    runs: list[str] | None,
+    weights: str | None,
+    predictions: str | None,
+    outputs: Outputs,
+    as_json: bool,
+) -> list[str]:
+    """Print the scores of sketches of pairs; returns the lines that belong below them."""
+    from most_sketch.evaluation.command import compare, evaluate
     from most_sketch.evaluation.results import summary
     from most_sketch.evaluation.table import comparison_table, identity_table, method_table, notes
 
-    config = EvalConfig(data, split, style, gallery, metrics, backbones, identity, device, batch_size, offline)
-    outputs = Outputs(save, csv, excel, report, shlex.join(["most-sketch", *sys.argv[1:]]), overwrite)
     with _progress() as watch:
         if runs:
-            evaluations = compare_runs(config, runs, outputs, watch)
+            evaluations = compare(config, runs, outputs, watch)
         else:
             evaluations = [evaluate(config, weights, predictions, outputs, watch)]
     if as_json:
@@ -146,10 +183,26 @@ def eval_command(
         typer.echo(json.dumps(summaries if runs else summaries[0], indent=2))
     else:
         print_table(comparison_table(evaluations) if runs else method_table(evaluations[0]))
-        if identity:
+        if config.identity:
             print_table(identity_table(evaluations))
-    for line in dict.fromkeys(line for evaluation in evaluations for line in notes(evaluation)):
-        say(line)
+    return [line for evaluation in evaluations for line in notes(evaluation)]
+
+
+def _measure_photos(
+    config: EvalConfig, weights: list[str], outputs: Outputs, as_json: bool, several: bool
+) -> list[str]:
+    """Print what was measured of sketches of photos alone; returns the lines that belong below it."""
+    from most_sketch.evaluation.table import unpaired_table
+    from most_sketch.evaluation.unpaired import evaluate_photos, unpaired_notes, unpaired_summary
+
+    with _progress() as watch:
+        evaluations = evaluate_photos(config, weights, outputs, watch)
+    if as_json:
+        summaries = [unpaired_summary(evaluation) for evaluation in evaluations]
+        typer.echo(json.dumps(summaries if several else summaries[0], indent=2))
+    else:
+        print_table(unpaired_table(evaluations))
+    return [line for evaluation in evaluations for line in unpaired_notes(evaluation)]
 
 
 @contextmanager

@@ -46,6 +46,16 @@ IDENTITY_COLUMNS = (Column("rank_1", "Rank-1", True), Column("verification", "Ve
 """Of the persons in the sketches, by a face recogniser."""
 
 
+UNPAIRED_COLUMNS = (
+    Column("mesh_axes", "Mesh axes", False),
+    Column("mesh_diagonal", "Mesh diagonal", False),
+    Column("texture", "Texture", False),
+    Column("distance", "Distance", False),
+    *IDENTITY_COLUMNS,
+)
+"""Of sketches that have no drawing beside them."""
+
+
 def choose_columns(names: str | None) -> tuple[Column, ...]:
     """The columns that a list such as `fsim,lpips,scoot` asks for, in the order of `COLUMNS`; `all` asks for all.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -14,34 +13,18 @@ from most_sketch.device import resolve_device
 from most_sketch.errors import InputError, did_you_mean
 from most_sketch.evaluation.baselines import Method
 from most_sketch.evaluation.columns import Column, choose_columns
-from most_sketch.evaluation.measuring import EvalConfig, Instruments, Watch, measure, saved_as
+from most_sketch.evaluation.measuring import EvalConfig, Instruments, Outputs, Watch, measure, watch_part
 from most_sketch.evaluation.methods import BASELINES, Folder, Shared, baseline, names_of_weights, network
 from most_sketch.evaluation.provenance import provenance
 from most_sketch.evaluation.published import half_of
 from most_sketch.evaluation.report import Case, render_report
 from most_sketch.evaluation.results import Evaluation, to_csv
 from most_sketch.evaluation.scoring import draw_one
-from most_sketch.pairs.pairs import Pair, find_pairs, hold_out
+from most_sketch.pairs.pairs import NoPairsError, Pair, find_pairs, hold_out
 from most_sketch.photo.images import write_bytes
 
 DEFAULT_DATA = Path("cufs")
 SPLITS = ("all", "validation")
-
-
-@dataclass(frozen=True)
-class Outputs:
-    """What to keep besides the means."""
-
-    save: Path | None = None
-    """Folder for the sketches."""
-    csv: Path | None = None
-    excel: bool = False
-    """Begin the CSV with a byte order mark, without which Excel takes UTF-8 for another encoding."""
-    report: Path | None = None
-    command: str = ""
-    """How the report says that it was made."""
-    overwrite: bool = False
-    """Replace sketches in `save` that are there already."""
 
 
 def evaluate(
@@ -56,7 +39,7 @@ def evaluate(
         raise InputError("--weights and --predictions are two answers to one question; give one")
     columns = choose_columns(config.metrics)
     root, device = find_data(config.data), resolve_device(config.device)
-    known, where = find_pairs(root), root.resolve()
+    known, where = _pairs_in(root), root.resolve()
     pairs, rest = _split(known, config.split)
     method: Method
     drawing: Mapping[str, Sequence[Pair]] = {}
@@ -68,7 +51,8 @@ def evaluate(
         name, method = baseline(predictions, find_pairs(config.gallery) if config.gallery else rest)
     else:
         name, method = f"{Path(predictions).name}/", Folder(Path(predictions), pairs, known)
-    _check(outputs, pairs, columns)
+    _check_report(outputs, columns)
+    outputs.check(pair.name for pair in pairs)
     instruments = Instruments.load(config, columns, device)
     measured = measure(pairs, method, instruments, config.batch_size, outputs.save, watch)
     seen = [_seen(chosen, drawn, config.offline) for chosen, drawn in drawing.items()]
@@ -86,8 +70,7 @@ def evaluate(
         instruments.columns,
         measured.texture,
     )
-    if outputs.csv:
-        write_bytes(outputs.csv, to_csv(evaluation).encode("utf-8-sig" if outputs.excel else "utf-8"))
+    outputs.write_csv(to_csv(evaluation))
     _write_report(outputs, [evaluation], pairs, [method], list(drawing), device, config.offline)
     return evaluation
 
@@ -99,14 +82,15 @@ def compare(config: EvalConfig, runs: Sequence[str], outputs: Outputs, watch: Wa
     """
     columns = choose_columns(config.metrics)
     root, device = find_data(config.data), resolve_device(config.device)
-    pairs, _ = _split(find_pairs(root), config.split)
+    pairs, _ = _split(_pairs_in(root), config.split)
     where = root.resolve()
     methods = [network(run, config.style, device, config.offline) for run in runs]
-    _check(outputs, pairs, columns)
+    _check_report(outputs, columns)
+    outputs.check(pair.name for pair in pairs)
     instruments = Instruments.load(config, columns, device)
     evaluations = []
     for number, (run, name, method) in enumerate(zip(runs, names_of_weights(runs), methods, strict=True)):
-        part = partial(_watch_part, watch, number, len(runs))
+        part = partial(watch_part, watch, number, len(runs))
         measured = measure(pairs, method, instruments, config.batch_size, None, part)
         seen = _seen(run, pairs, config.offline)
         evaluations.append(
@@ -127,6 +111,24 @@ def compare(config: EvalConfig, runs: Sequence[str], outputs: Outputs, watch: Wa
     return evaluations
 
 
+def is_unpaired(config: EvalConfig) -> bool:
+    """Is the data photos alone, of which something is asked that needs no drawings of them?"""
+    if config.data is None or not (config.identity or config.drawings):
+        return False
+    try:
+        find_pairs(config.data)
+    except NoPairsError:
+        return True
+    return False
+
+
+def _pairs_in(root: Path) -> list[Pair]:
+    try:
+        return find_pairs(root)
+    except NoPairsError as error:
+        raise InputError(f"{error}; photos alone can be measured with --identity or --texture DRAWINGS") from error
+
+
 def _benchmark(pairs: Sequence[Pair], where: Path) -> dict[str, list[Pair]]:
     """The weights for each half of Table I that pairs are of, with those pairs; `where` is the folder of all."""
     drawing: dict[str, list[Pair]] = {}
@@ -142,11 +144,6 @@ def _seen(weights: str, pairs: Sequence[Pair], offline: bool) -> tuple[int, bool
     if trained is None:
         return 0, False
     return sum(trained.has(pair.photo) for pair in pairs), trained.complete
-
-
-def _watch_part(watch: Watch, number: int, parts: int, done: int, total: int) -> None:
-    """Report the progress of one of several equal parts as that of the whole."""
-    watch(number * total + done, parts * total)
 
 
 def find_data(data: Path | None) -> Path:
@@ -169,19 +166,9 @@ def _split(pairs: Sequence[Pair], split: str) -> tuple[Sequence[Pair], Sequence[
     raise InputError(f"--split {split}: there are {', '.join(SPLITS)}{did_you_mean(split, SPLITS)}")
 
 
-def _check(outputs: Outputs, pairs: Sequence[Pair], columns: Sequence[Column]) -> None:
-    """Refuse what could not be written before minutes are spent on it."""
-    for path in (outputs.csv, outputs.report):
-        if path and path.is_dir():
-            raise InputError(f"{path}: is a folder, not a file")
+def _check_report(outputs: Outputs, columns: Sequence[Column]) -> None:
     if outputs.report and not any(column.of_pairs for column in columns):
         raise InputError("--report shows the best and the worst pair; add a metric of pairs to --metrics, such as ssim")
-    if outputs.save and outputs.save.exists() and not outputs.save.is_dir():
-        raise InputError(f"--save {outputs.save}: is a file, not a folder")
-    if outputs.save and not outputs.overwrite:
-        for pair in pairs:
-            if (path := saved_as(outputs.save, pair)).exists():
-                raise InputError(f"{path}: is there already; replace it with --overwrite")
 
 
 def _write_report(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from most_sketch.evaluation.results import PairScore
 from most_sketch.evaluation.scoring import score_pairs
 from most_sketch.evaluation.texture import Texture
 from most_sketch.pairs.pairs import Pair
-from most_sketch.photo.images import write_bytes
+from most_sketch.photo.images import encode_image, write_bytes
 
 Watch = Callable[[int, int], None]
 """Told after each pair how many are done, of how many."""
@@ -48,6 +47,42 @@ class EvalConfig:
     batch_size: int = 8
     offline: bool = False
     """Make no connection, for weights or backbones."""
+    drawings: Path | None = None
+    """Drawings with which the texture of sketches is compared, where the photos have none of their own."""
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What to keep besides the means."""
+
+    save: Path | None = None
+    """Folder for the sketches."""
+    csv: Path | None = None
+    excel: bool = False
+    """Begin the CSV with a byte order mark, without which Excel takes UTF-8 for another encoding."""
+    report: Path | None = None
+    command: str = ""
+    """How the report says that it was made."""
+    overwrite: bool = False
+    """Replace sketches in `save` that are there already."""
+
+    def check(self, names: Iterable[str]) -> None:
+        """Refuse what could not be written, or not be replaced, before minutes are spent on it: sketches of `names`."""
+        for path in (self.csv, self.report):
+            if path and path.is_dir():
+                raise InputError(f"{path}: is a folder, not a file")
+        if self.save is None:
+            return
+        if self.save.exists() and not self.save.is_dir():
+            raise InputError(f"--save {self.save}: is a file, not a folder")
+        for path in () if self.overwrite else (saved_as(self.save, name) for name in names):
+            if path.exists():
+                raise InputError(f"{path}: is there already; replace it with --overwrite")
+
+    def write_csv(self, text: str) -> None:
+        """If a CSV is asked for."""
+        if self.csv:
+            write_bytes(self.csv, text.encode("utf-8-sig" if self.excel else "utf-8"))
 
 
 @dataclass(frozen=True)
@@ -95,9 +130,7 @@ def measure(
     drawings: dict[str, Tensor] = {}
     for scored in score_pairs(pairs, method, instruments.metrics, instruments.device, batch_size):
         if save:
-            picture = io.BytesIO()
-            scored.sketch.save(picture, "PNG")
-            write_bytes(saved_as(save, scored.pair), picture.getvalue())
+            write_bytes(saved_as(save, scored.pair.name), encode_image(scored.sketch, ".png"))
         if gallery:
             seen.append(gallery.embed(scored.pair, scored.sketch))
         if features:
@@ -116,6 +149,11 @@ def measure(
     return Measured(tuple(recognised), Identity(rates(ours), rates(artists)), texture)
 
 
-def saved_as(folder: Path, pair: Pair) -> Path:
-    """Where the sketch of a pair is kept."""
-    return folder / f"{pair.name}.png"
+def watch_part(watch: Watch, number: int, parts: int, done: int, total: int) -> None:
+    """Report the progress of one of several equal parts as that of the whole."""
+    watch(number * total + done, parts * total)
+
+
+def saved_as(folder: Path, name: str) -> Path:
+    """Where the sketch of the pair or photo of this name is kept."""
+    return folder / f"{name}.png"

@@ -79,6 +79,20 @@ def names_of_weights(given: Sequence[str]) -> list[str]:
     return names if len(set(names)) == len(names) else list(given)
 
 
+def find_pictures(root: Path, option: str) -> list[Path]:
+    """All pictures of a folder, at any depth, by name. Raises `InputError` where there is none; `option` named it."""
+    if not root.is_dir():
+        raise InputError(f"{option} {root}: no such folder")
+    pictures = [
+        path
+        for path in sorted(root.rglob("*"))
+        if path.suffix.lower() in IMAGE_SUFFIXES and not any(map(is_clutter, path.relative_to(root).parts))
+    ]
+    if not pictures:
+        raise InputError(f"{option} {root}: no pictures in it")
+    return pictures
+
+
 class Folder:
     """Sketches that something else made: `DATABASE/NAME.png` or, where names are unique, just `NAME.png`.
 
@@ -91,13 +105,7 @@ class Folder:
     def __init__(self, root: Path, pairs: Sequence[Pair], known: Sequence[Pair]) -> None:
         if not root.is_dir():
             raise InputError(f"--predictions {root}: no such folder, nor one of {', '.join(BASELINES)}")
-        pictures = [
-            path
-            for path in sorted(root.rglob("*"))
-            if path.suffix.lower() in IMAGE_SUFFIXES and not any(map(is_clutter, path.relative_to(root).parts))
-        ]
-        if not pictures:
-            raise InputError(f"--predictions {root}: no pictures in it")
+        pictures = find_pictures(root, "--predictions")
         names = _pairs_by_name(known)
         self.path_of: dict[Path, Path] = {}
         strays: list[Path] = []

@@ -226,11 +226,11 @@ def to_csv(evaluation: Evaluation) -> str:
     for score in evaluation.scores:
         numbers = [score.values[key] for key in columns]
         numbers += [getattr(score.recognitions[name], part) for name, part in recognised]
-        writer.writerow([score.database, score.name, *score.size, *map(_cell, numbers)])
+        writer.writerow([score.database, score.name, *score.size, *map(number_in_csv, numbers)])
     return text.getvalue()
 
 
-def _cell(value: float | bool | None) -> str:
+def number_in_csv(value: float | bool | None) -> str:
     """A number as CSV has it; empty where there is none."""
     if value is None:
         return ""

@@ -8,9 +8,10 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from most_sketch.evaluation.columns import IDENTITY_COLUMNS, Column, show
+from most_sketch.evaluation.columns import IDENTITY_COLUMNS, UNPAIRED_COLUMNS, Column, show
 from most_sketch.evaluation.published import TABLE_I, TABLE_II, TEST_PAIRS, PublishedRow
 from most_sketch.evaluation.results import Evaluation, identity_rows
+from most_sketch.evaluation.unpaired import UnpairedEvaluation
 
 
 def method_table(evaluation: Evaluation) -> Table:
@@ -50,6 +51,19 @@ def identity_table(evaluations: Sequence[Evaluation]) -> Table:
     table = _table(f"identity, among {len(evaluations[0].scores)} photos", IDENTITY_COLUMNS)
     for name, values in identity_rows(evaluations):
         table.add_row(Text(name), *(show(values[column.key]) for column in IDENTITY_COLUMNS))
+    return table
+
+
+def unpaired_table(evaluations: Sequence[UnpairedEvaluation]) -> Table:
+    """Several methods on the same photos, and the drawings that they are compared with."""
+    first = evaluations[0]
+    rows = [(evaluation.label, evaluation.by_key) for evaluation in evaluations]
+    if first.reference:
+        rows.append((_counted(f"{first.reference.name}/, drawings", first.reference.count), first.reference.by_key))
+    columns = [column for column in UNPAIRED_COLUMNS if any(values.get(column.key) is not None for _, values in rows)]
+    table = _table(f"{first.data}, {len(first.scores)} photos without drawings", columns)
+    for label, values in rows:
+        _add_row(table, label, values, columns)
     return table
 
 

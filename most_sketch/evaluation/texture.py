@@ -73,15 +73,13 @@ class Texture:
         """Of these sketches to the drawings of the same names; None where one side has not two squares."""
         chosen = tuple(names)
         if chosen not in self._known:
-            self._known[chosen] = texture_distance(
-                *(_joined(side, chosen) for side in (self._sketches, self._drawings))
-            )
+            self._known[chosen] = texture_distance(*(joined(side, chosen) for side in (self._sketches, self._drawings)))
         return self._known[chosen]
 
     def among_drawings(self) -> float | None:
         """Of every other drawing to the rest: what two samples of one artist differ by."""
         names = sorted(self._drawings)
-        return texture_distance(*(_joined(self._drawings, names[half::2]) for half in (0, 1)))
+        return texture_distance(*(joined(self._drawings, names[half::2]) for half in (0, 1)))
 
 
 def squares_with_ink(picture: Image.Image, count: int, rng: np.random.Generator) -> NDArray[np.float32]:
@@ -132,6 +130,7 @@ def _kernel(products: Tensor, dimensions: int) -> Tensor:
     return (products / dimensions + 1) ** 3
 
 
-def _joined(features: Mapping[str, Tensor], names: Sequence[str]) -> Tensor:
+def joined(features: Mapping[str, Tensor], names: Sequence[str]) -> Tensor:
+    """The features of the pictures of these names, (n, D); those without ink have none."""
     held: list[Any] = [features[name] for name in names if len(features[name])]
     return torch.cat(held) if held else torch.zeros(0, 1, dtype=torch.float64)

@@ -40,6 +40,10 @@ class Pair:
         return f"{self.database}/{self.photo.stem}"
 
 
+class NoPairsError(InputError):
+    """A folder in which no folder of photos has one of drawings beside it."""
+
+
 def find_pairs(root: Path) -> list[Pair]:
     """All pairs of a paired set, sorted by database and name.
 
@@ -51,7 +55,8 @@ def find_pairs(root: Path) -> list[Pair]:
 
     What is hidden, or a system keeps for itself, is no data; names pair up however their accents are put together.
 
-    Raises `InputError` where there is no such folder, no picture in it, or a picture without its partner.
+    Raises `InputError` where there is no such folder, no picture in it, or a picture without its partner;
+    `NoPairsError` where nothing looks like pairs.
     """
     if not root.is_dir():
         raise InputError(f"{root}: no such folder")
@@ -65,7 +70,9 @@ def find_pairs(root: Path) -> list[Pair]:
         name = root.resolve().name.lower()
         half = "photo" in name or "sketch" in name
         remedy = f"; name the folder that holds both, {root.resolve().parent}" if half else ""
-        raise InputError(
+        # Half of a set is a slip, and never a set of photos alone.
+        kind = NoPairsError if _sketches_beside(root.resolve()) is None else InputError
+        raise kind(
             f"{root}: no pairs found; expected folders photos/ and sketches/ with pictures of the same names{remedy}"
         )
     return pairs
