@@ -29,6 +29,9 @@ def instance_norm(
     normalisation of all channels of all samples, seven times as fast, and right: of three dimensions there is no
     channels_last.
     """
+    if torch.compiler.is_exporting():
+        # ONNX has an operator for it. Group normalisation is exported in five, each of which goes through the memory.
+        return F.instance_norm(features, weight=weight, bias=bias, eps=eps)
     batch, channels = features.shape[:2]
     slow = features.dtype is torch.bfloat16 and features.device.type == "cpu" and torch.is_grad_enabled()
     if not slow or features[0, 0].numel() == 1:
