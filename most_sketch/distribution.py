@@ -69,11 +69,12 @@ def whole_batch(share: Tensor) -> Tensor:
 
 
 def average(scores: Mapping[str, float], device: torch.device) -> dict[str, float]:
-    """The mean of figures over all ranks."""
+    """The mean of figures over all ranks, by name: the order in which they were computed may differ between ranks."""
     if ranks() == 1:
         return dict(scores)
-    values = add_up_(torch.tensor(list(scores.values()), dtype=torch.float32, device=device)) / ranks()
-    return dict(zip(scores, values.tolist(), strict=True))
+    names = sorted(scores)
+    values = add_up_(torch.tensor([scores[name] for name in names], dtype=torch.float32, device=device)) / ranks()
+    return dict(zip(names, values.tolist(), strict=True))
 
 
 def anywhere(flag: bool, device: torch.device) -> bool:

@@ -70,8 +70,11 @@ def upsampled_conv(features: Tensor, weight: Tensor) -> Tensor:
     `weight` (C_out, C_in, 3, 3), padded by one. Computed as one transposed convolution: several of the nine products
     for a pixel are of the same feature, and four are left. Measured: twice as fast, and 2.7 times backwards.
     """
-    fold = weight.new_tensor([[0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]])
-    kernel = torch.einsum("ai,ocij,bj->coab", fold, weight, fold)
+    # Each side of the kernel (a, b, c) becomes (c, b + c, a + b, a). Sums of slices need no constant, which would be
+    # copied from the host at every call, and for which a GPU would wait.
+    padded = F.pad(weight.to(features.dtype).flip(2, 3), (1, 1, 1, 1))
+    rows = padded[:, :, :-1] + padded[:, :, 1:]
+    kernel = (rows[..., :-1] + rows[..., 1:]).transpose(0, 1)
     return F.conv_transpose2d(features, kernel, stride=2, padding=1)
 
 

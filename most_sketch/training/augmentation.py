@@ -162,6 +162,12 @@ def compress(photo: Tensor, quality: int) -> Tensor:
     return to_tensor(Image.open(io.BytesIO(encode_image(to_image(photo), ".jpg", quality))))
 
 
+@lru_cache(KEPT_BACKGROUNDS)
+def _read(path: Path) -> Tensor:
+    """A picture (3, H, W) in [-1, 1]. Kept by each process that reads: a loader's workers have a cache of their own."""
+    return to_tensor(read_image(path))
+
+
 class Backgrounds:
     """Pieces of the pictures in a folder, at any depth. Raises `InputError` if there is none."""
 
@@ -169,14 +175,13 @@ class Backgrounds:
         self.paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
         if not self.paths:
             raise InputError(f"{folder}: no pictures for backgrounds")
-        self._read = lru_cache(KEPT_BACKGROUNDS)(lambda path: to_tensor(read_image(path)))
 
     def piece(self, height: int, width: int, generator: torch.Generator) -> Tensor:
         """A random piece of a random picture, a third to all of it, as (3, height, width) in [-1, 1].
 
         Half of them are out of focus and lit otherwise than the person, as backgrounds of portraits are.
         """
-        picture = self._read(self.paths[int(torch.randint(len(self.paths), (), generator=generator))])
+        picture = _read(self.paths[int(torch.randint(len(self.paths), (), generator=generator))])
         size, down, across = torch.rand(3, generator=generator).tolist()
         scale = (1 / 3 + 2 / 3 * size) * min(picture.shape[1] / height, picture.shape[2] / width)
         high, wide = max(1, int(height * scale)), max(1, int(width * scale))

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from most_sketch.distribution import average, rank, spread
@@ -63,7 +62,7 @@ class Trainer:
         self.backbone = backbone
         for network in (self.model, self.discriminator, *([backbone] if backbone else [])):
             network.to(execution.device).to(memory_format=torch.channels_last)
-        self.ema = AveragedModel(self.model.generator, multi_avg_fn=partial(_moving_average, config.ema_decay))
+        self.ema = MovingAverage(self.model.generator, config.ema_decay)
         self.generator_optimiser = generator_optimiser(self.model, config)
         self.discriminator_optimiser = torch.optim.Adam(
             self.discriminator.parameters(), config.discriminator_rate, config.betas
@@ -200,8 +199,23 @@ class Trainer:
             self.backbone.take_scales(state["scales"])
 
 
-@torch.no_grad()
-def _moving_average(decay: float, average: list[Tensor], current: list[Tensor], count: Tensor) -> None:
-    """Exponential moving average whose memory grows with the run, so that early sheets show the run, not its start."""
-    updates = float(count)
-    torch._foreach_lerp_(average, current, 1 - min(decay, (1 + updates) / (10 + updates)))
+class MovingAverage(AveragedModel):
+    """The exponential moving average of a generator's weights, as it draws: without dropout.
+
+    Its memory grows with the run, so that early sheets show the run, not its start. The generator's buffers are copied.
+    """
+
+    def __init__(self, generator: nn.Module, decay: float) -> None:
+        super().__init__(generator)
+        self.decay = decay
+        self.eval()
+
+    @torch.no_grad()
+    def update_parameters(self, model: nn.Module) -> None:
+        """As torch's, which copies its count to the device and has to read it there."""
+        updates = int(self.n_averaged)
+        kept = min(self.decay, (1 + updates) / (10 + updates)) if updates else 0.0
+        torch._foreach_lerp_(list(self.module.parameters()), list(model.parameters()), 1 - kept)
+        for ours, theirs in zip(self.module.buffers(), model.buffers(), strict=True):
+            ours.copy_(theirs)
+        self.n_averaged += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -156,6 +157,13 @@ def test_pieces_of_backgrounds_have_the_size_asked_for(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="no pictures for backgrounds"):
         Backgrounds(tmp_path / "empty")
+
+
+def test_backgrounds_can_be_sent_to_a_process_that_loads(tmp_path: Path) -> None:
+    Image.effect_noise((200, 200), 100).save(tmp_path / "wall.png")
+    backgrounds = Backgrounds(tmp_path)
+    here = backgrounds.piece(96, 80, rng())
+    assert torch.equal(pickle.loads(pickle.dumps(backgrounds)).piece(96, 80, rng()), here)  # noqa: S301 - our own
 
 
 def test_some_backgrounds_are_out_of_focus(tmp_path: Path) -> None:

@@ -17,21 +17,29 @@ from drawn_pairs import write_pairs
 from most_sketch.training.runs import Run
 
 SETTINGS = {"channels": 8, "stem_channels": 8, "slots": 8, "injection_channels": 8, "discriminator_channels": 4}
-SLOW = {"generator_rate": 1e-7, "discriminator_rate": 1e-7}
-"""So that Adam, which blows rounding up to whole steps, moves nothing: its averages then are the gradients."""
-
 PATIENCE = 120
+
+CLOSE = 0.05
+"""Of two runs that are alike but for rounding: how far apart they end, as a share of the way that they have come."""
 
 RECORDER = """
 import sys, torch, most_sketch.training.loop as training
 from most_sketch.cli import main
-from most_sketch.distribution import rank
+from most_sketch.distribution import average, rank
+
+def record(name, values):
+    torch.save(values, f"{sys.argv[sys.argv.index('--out') + 1]}.rank{rank()}.{name}")
 
 class Recorder(training.Trainer):
     def train_step(self, *batch):
+        if self.step == 0:
+            record("begun", self.state())
         scores = super().train_step(*batch)
         if self.step == self.config.steps:
-            torch.save(self.state(), f"{sys.argv[sys.argv.index('--out') + 1]}.rank{rank()}")
+            record("ended", self.state())
+            figures = {"ink": 1.0 + rank(), "chalk": 10.0 + rank()}
+            names = sorted(figures, reverse=rank() == 0)
+            record("average", average({name: figures[name] for name in names}, torch.device("cpu")))
         return scores
 
 training.Trainer = Recorder
@@ -91,16 +99,30 @@ def test_a_killed_rank_ends_the_other(tmp_path: Path) -> None:
 def test_two_ranks_do_what_one_does_and_end_bit_for_bit_alike(tmp_path: Path) -> None:
     data = styles(tmp_path)
     for ranks in (1, 2):
-        arguments = [*data, *options(SETTINGS | SLOW | {"reseed_after": 2}, steps=4)]
+        arguments = [*data, *options(SETTINGS | {"reseed_after": 2}, steps=4)]
         process = launch(tmp_path, ranks, "--out", f"run{ranks}", *arguments, script=RECORDER)
-        assert process.communicate(timeout=PATIENCE)[1] is not None
-        assert process.returncode == 0
-    alone, first, second = (torch.load(tmp_path / f"run{name}") for name in ("1.rank0", "2.rank0", "2.rank1"))
+        errors = process.communicate(timeout=PATIENCE)[1]
+        assert process.returncode == 0, errors
+
+    def recorded(run: str, name: str) -> dict[str, Any]:
+        values: dict[str, Any] = torch.load(tmp_path / f"{run}.{name}")
+        return values
+
+    begun = recorded("run1.rank0", "begun")
+    alone, first, second = (recorded(run, "ended") for run in ("run1.rank0", "run2.rank0", "run2.rank1"))
     for part in ("model", "discriminator", "generator_optimiser", "discriminator_optimiser"):
         torch.testing.assert_close(first[part], second[part], rtol=0, atol=0)
-        # Rounding apart: a mean of two means is not the mean of four, to the last bit.
-        torch.testing.assert_close(first[part], alone[part], rtol=1e-3, atol=1e-5)
+    # Rounding apart: a mean of two means is not the mean of four, to the last bit, and Adam makes whole steps of
+    # gradients that are nearly nothing. So how far apart they end is compared with how far they have come.
+    for part in ("model", "discriminator"):
+        start, one, two = (
+            torch.cat([tensor.flatten() for tensor in state[part].values() if tensor.is_floating_point()])
+            for state in (begun, alone, first)
+        )
+        assert (two - one).norm() < CLOSE * (one - start).norm()
     assert first["model"]["generator.memory.started"].all()
+    for rank in (0, 1):
+        assert recorded(f"run2.rank{rank}", "average") == {"ink": 1.5, "chalk": 10.5}
 
 
 def test_a_stopped_run_of_two_ranks_is_resumed_by_one(tmp_path: Path) -> None:

@@ -56,6 +56,12 @@ def test_fsim_loss_is_what_the_score_of_fsim_leaves_and_has_a_gradient_on_blank_
     assert blank.grad.isfinite().all()
 
 
+def test_ssim_and_fsim_of_what_is_not_finite_are_not_finite_and_no_error() -> None:
+    broken, grey = torch.full((1, 1, 96, 80), torch.nan), torch.zeros(1, 1, 96, 80)
+    assert losses.ssim_loss(broken, grey).isnan()
+    assert losses.fsim_loss(broken, grey, torch.Generator()).isnan()
+
+
 def test_the_matte_is_compared_place_by_place_where_it_is_known() -> None:
     logits = torch.tensor([2.0, -1.0]).expand(2, 1, 1, 2)
     wanted = torch.ones(2, 1, 4, 8)

@@ -10,6 +10,7 @@ import torch
 from tiny_runs import CPU, SHORT, TINY, noise
 
 from most_sketch.errors import MostSketchError
+from most_sketch.network.config import ModelConfig
 from most_sketch.training.config import LossWeights
 from most_sketch.training.objective import ScaleGroup
 from most_sketch.training.perceptual import load_backbone
@@ -39,10 +40,25 @@ def test_a_step_in_bfloat16_keeps_the_memory_in_float32() -> None:
     assert 0 < scores["total"] < 1e4
 
 
-def test_a_loss_that_is_not_finite_ends_the_run_with_advice() -> None:
-    trainer = Trainer(TINY, SHORT, None, CPU)
+@pytest.mark.parametrize("losses", [LossWeights(), LossWeights(ssim=1, fsim=1)], ids=["paper", "ssim and fsim"])
+def test_a_loss_that_is_not_finite_ends_the_run_with_advice(losses: LossWeights) -> None:
+    trainer = Trainer(TINY, replace(SHORT, losses=losses), None, CPU)
     with pytest.raises(MostSketchError, match="no longer finite at step 1; resume"):
         trainer.train_step(torch.full((1, 3, 48, 40), torch.nan), *noise(0)[1:])
+
+
+def test_the_average_is_of_the_weights_and_draws_without_dropout() -> None:
+    model = ModelConfig(architecture="pix2pix", stem_channels=4)
+    trainer = Trainer(model, replace(SHORT, ema_decay=0.05), None, CPU)
+    weight, averaged = (network.down[0].weight for network in (trainer.model.generator, trainer.averaged))
+    by_hand = None
+    for step in range(3):
+        trainer.train_step(*noise(0, 0))
+        # The decay of the first steps is smaller than the config's: nothing, then 2 / 11 but at most what is asked for.
+        by_hand = weight.detach().clone() if by_hand is None else torch.lerp(weight.detach(), by_hand, 0.05)
+        torch.testing.assert_close(averaged, by_hand, msg=f"step {step}")
+    photo = torch.rand(3, 48, 40)
+    assert torch.equal(trainer.draw(photo, 0), trainer.draw(photo, 0))
 
 
 def test_it_learns_to_tell_the_person_from_the_background() -> None:
