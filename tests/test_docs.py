@@ -44,3 +44,18 @@ def test_headings_are_spelt_as_github_spells_them(tmp_path: Path) -> None:
         '# A page: `code`, and more\n```sh\n# no heading\n```\n<a id="here"></a>\n## 2026-11-28: LPIPS .15\n'
     )
     assert anchors(page) == {"a-page-code-and-more", "here", "2026-11-28-lpips-15"}
+
+
+def test_the_tree_in_the_readme_is_the_tree() -> None:
+    (block,) = re.findall(r"```text\n(most_sketch/.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    names = re.findall(r"^( *)(\w+)/", block, flags=re.MULTILINE)
+    rooms = {name for indent, name in names if indent}
+    assert rooms == {path.parent.name for path in (ROOT / "most_sketch").glob("*/__init__.py")}
+    assert all((ROOT / name).is_dir() for indent, name in names if not indent)
+
+
+def test_modules_that_the_architecture_names_are_there() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    modules = {path.name for folder in ("most_sketch", "benchmarks", "tests") for path in (ROOT / folder).rglob("*.py")}
+    named = {Path(name).name for name in re.findall(r"`([\w/]+\.py)`", text)}
+    assert named - modules == set()
