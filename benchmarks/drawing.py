@@ -50,12 +50,12 @@ def main() -> int:
     parser.add_argument("--precision", default="auto")
     options = parser.parse_args()
     sketcher = Sketcher.load(options.weights, "cpu", options.precision)
-    (crop,) = sketcher.crops(read_image(examples_folder() / "astronaut.jpg"))
+    (crop,) = sketcher.crops(read_image(examples_folder() / "astronaut.jpg"), framing="face")
     with FlopCounterMode(display=False) as counter:
-        sketcher.draw([crop.image], [0])
+        sketcher.draw([crop.drawn], [0])
     operations = counter.get_total_flops()
     best = peak(sketcher.engine.dtype, options.rounds)
-    seconds = medians({"draw": lambda: sketcher.draw([crop.image], [0])}, options.rounds)["draw"]
+    seconds = medians({"draw": lambda: sketcher.draw([crop.drawn], [0])}, options.rounds)["draw"]
     share = operations / seconds / best
     sys.stdout.write(
         f"{options.weights}, {str(sketcher.engine.dtype).removeprefix('torch.')}, {torch.get_num_threads()} threads: "

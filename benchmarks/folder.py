@@ -73,7 +73,7 @@ def main() -> int:
     sketcher = Sketcher.load(options.weights, "cpu")
     photos = usable(sketcher, options.photos, options.count)
     pictures = [read_image(path) for path in photos]
-    crops = [sketcher.crops(picture)[0].image for picture in pictures]
+    crops = [sketcher.crops(picture)[0] for picture in pictures]
     busy: list[float] = []
 
     def everything() -> None:
@@ -87,7 +87,7 @@ def main() -> int:
     seconds = medians(
         {
             "detection": lambda: [sketcher.crops(picture) for picture in pictures],
-            "drawing": lambda: [sketcher.draw([crop], [0]) for crop in crops],
+            "drawing": lambda: [sketcher.draw_crops([crop], [0]) for crop in crops],
             "everything": everything,
         },
         options.rounds,

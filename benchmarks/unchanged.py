@@ -51,10 +51,10 @@ def main() -> int:
     paths = photos_below(options.photos)
     means, largest = [], 0.0
     for path in paths[:: max(1, len(paths) // options.count)][: options.count]:
-        (crop,) = sketcher.crops(read_image(path))
-        for style, sketch in enumerate(sketcher.draw_every_style(crop.image)):
+        (crop,) = sketcher.crops(read_image(path), framing="face")
+        for style, sketch in enumerate(sketcher.draw([crop.drawn] * len(sketcher.styles), range(len(sketcher.styles)))):
             with torch.no_grad():
-                drawn = reference(to_tensor(crop.image)[None], torch.tensor([style]))
+                drawn = reference(to_tensor(crop.drawn)[None], torch.tensor([style]))
             off = np.abs(levels(sketch) - levels(to_image(drawn[0])))
             means.append(float(off.mean()))
             largest = max(largest, float(off.max()))

@@ -15,6 +15,6 @@ session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"]
 config = json.loads(session.get_modelmeta().custom_metadata_map["most_sketch_model"])
 picture = ImageOps.fit(ImageOps.exif_transpose(Image.open(photo)).convert("RGB"), (400, 500))
 pixels = np.asarray(picture, dtype=np.float32).transpose(2, 0, 1)[None] / 127.5 - 1
-(sketches,) = session.run(None, {"photo": pixels, "style": np.array([config["styles"].index(style)])})
+(sketches,) = session.run(["sketch"], {"photo": pixels, "style": np.array([config["styles"].index(style)])})
 grey = ((sketches[0, 0] + 1) * 127.5).round().clip(0, 255).astype(np.uint8)
 Image.fromarray(grey).save(output)

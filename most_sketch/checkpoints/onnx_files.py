@@ -22,7 +22,10 @@ FILES = (*CASCADE_FILES, GENERATOR_FILE)
 """What `export_weights` writes, in that order: with their weights, for other programs. The first three are also what
 the face detector's graphs are called."""
 
-GRAPHS = 1
+PERSON_PARTS = ("warp.", "photo_encoder.", "matte.")
+"""How the names of the weights begin that a network's `person_graph` has places for."""
+
+GRAPHS = 2
 """To be counted up whenever the graphs of networks change: what the cache holds is not found then."""
 
 INSTALL = "pip install 'most-sketch[onnx]'"
@@ -41,6 +44,11 @@ def graphs_folder() -> Path:
 def graph_name(config: ModelConfig) -> str:
     """What the graph of a network is called."""
     return f"{GENERATOR_FILE.removesuffix('.onnx')}-{hashlib.sha256(structure(config).encode()).hexdigest()[:16]}.onnx"
+
+
+def person_graph(graph: Path) -> Path:
+    """The part of a network's graph that tells the person, beside it; there is one only if the network has a matte."""
+    return graph.with_name(graph.name.replace(GENERATOR_FILE.removesuffix(".onnx"), "person", 1))
 
 
 def structure(config: ModelConfig) -> str:

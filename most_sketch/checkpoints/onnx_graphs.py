@@ -20,10 +20,18 @@ from torch import Tensor, nn
 
 from most_sketch.checkpoints.find import bundled_weights
 from most_sketch.checkpoints.header import read_header
-from most_sketch.checkpoints.onnx_files import CASCADE_FILES, INSTALL, graph_name, graphs_folder, structure
+from most_sketch.checkpoints.onnx_files import (
+    CASCADE_FILES,
+    INSTALL,
+    graph_name,
+    graphs_folder,
+    person_graph,
+    structure,
+)
 from most_sketch.checkpoints.weights import load_weights
 from most_sketch.errors import InputError
 from most_sketch.network.build import AnyGenerator
+from most_sketch.network.generator import Generator
 from most_sketch.photo.images import write_bytes
 from most_sketch.photo.mtcnn_networks import o_net, p_net, r_net
 
@@ -36,6 +44,9 @@ OPSET = 18
 PLACE = "weights"
 """The file in which a graph says its weights to be. There is none: `onnx_engine` hands them over."""
 
+PHOTO, STYLE, SKETCH, PERSON = "photo", "style", "sketch", "person"
+"""What a generator's graph takes and gives."""
+
 Axes = Mapping[int, str]
 """Those axes of a tensor that may have any length, by what the length is of."""
 PICTURES: Axes = {0: "pictures"}
@@ -43,24 +54,49 @@ AREA: Axes = {0: "pictures", 2: "height", 3: "width"}
 
 
 def make_graph(weights: Path, path: Path) -> None:
-    """Write the graph of the network that the weights in a file are of.
+    """Write the graph of the network that the weights in a file are of, and its `person_graph` if it has a matte.
 
     Raises `WeightsError`, and `InputError` where packages are missing.
     """
     # With the weights, though none of them is kept: what they say of their network is believed only once they fit it.
-    write_bytes(path, generator_graph(load_weights(weights)).SerializeToString())
+    graph = generator_graph(load_weights(weights))
+    if PERSON in [output.name for output in graph.graph.output]:
+        from onnx.utils import Extractor
+
+        # First: where the generator's is, both are.
+        write_bytes(person_graph(path), Extractor(graph).extract_model([PHOTO], [PERSON]).SerializeToString())
+    write_bytes(path, graph.SerializeToString())
 
 
 def generator_graph(generator: AnyGenerator) -> ModelProto:
     """A generator's graph, with places for its state.
 
     It takes `photo` (B, 3, H, W) float32 RGB in [-1, 1] and `style` (B,) int64, and gives `sketch` (B, 1, H, W) in
-    [-1, 1]. Raises `InputError` where packages are missing.
+    [-1, 1] and, where the network has a matte, `person` (B, 1, h, w) in [0, 1], as `Generator.person` has it. Raises
+    `InputError` where packages are missing.
     """
-    inputs = {"photo": (torch.zeros(2, 3, 237, 205), AREA), "style": (torch.tensor([0, 0]), PICTURES)}
-    graph = _traced(generator, inputs, ("sketch",))
+    inputs = {PHOTO: (torch.zeros(2, 3, 237, 205), AREA), STYLE: (torch.tensor([0, 0]), PICTURES)}
+    if isinstance(generator, Generator) and generator.matte is not None:
+        graph = _traced(_WithPerson(generator), inputs, (SKETCH, PERSON))
+    else:
+        graph = _traced(generator, inputs, (SKETCH,))
     graph.metadata_props.add(key="structure", value=structure(generator.config))
     return graph
+
+
+class _WithPerson(nn.Module):
+    """A generator that gives what its matte says too. Its parts have the names that they have in the generator."""
+
+    def __init__(self, generator: Generator) -> None:
+        super().__init__()
+        # Hidden from torch, which would put the name before those of all parts.
+        self.__dict__["generator"] = generator
+        for name, part in generator.named_children():
+            self.add_module(name, part)
+
+    def forward(self, photo: Tensor, style: Tensor) -> tuple[Tensor, Tensor | None]:
+        generator: Generator = self.__dict__["generator"]
+        return generator(photo, style), generator.person(photo)
 
 
 def cascade_graphs() -> Iterator[ModelProto]:
@@ -155,7 +191,8 @@ if __name__ == "__main__":
     for file, graph in zip(made, cascade_graphs(), strict=True):
         write_bytes(file, graph.SerializeToString())
     for weights_file in bundled_weights().values():
-        made.append(graphs_folder() / graph_name(read_header(weights_file).config))
-        make_graph(weights_file, made[-1])
+        generator = graphs_folder() / graph_name(read_header(weights_file).config)
+        make_graph(weights_file, generator)
+        made += [generator, person_graph(generator)]
     for file in {*graphs_folder().iterdir()} - {*made}:
         file.unlink()

@@ -15,7 +15,19 @@ import typer
 
 from most_sketch.cli.batch_report import BatchReport
 from most_sketch.cli.help import DRAWING, INPUT, MACHINE, OUTPUT
-from most_sketch.cli.options import AsJson, Device, Engine, MinConfidence, Offline, Overwrite, Precision, Weights
+from most_sketch.cli.options import (
+    AsJson,
+    Device,
+    Engine,
+    Finish,
+    Framing,
+    MinConfidence,
+    Offline,
+    Overwrite,
+    Precision,
+    Weights,
+)
+from most_sketch.cli.parsing import cluster, face_count, height, positive
 from most_sketch.errors import InputError
 from most_sketch.terminal import say
 
@@ -71,6 +83,8 @@ def convert_command(
             rich_help_panel=DRAWING,
         ),
     ] = "auto",
+    framing: Framing = "portrait",
+    finish: Finish = "fade",
     layout: Annotated[
         Literal["crop", "photo", "side-by-side"],
         typer.Option(
@@ -129,29 +143,31 @@ def convert_command(
     ] = None,
 ) -> None:
     """Draw the faces in photos as sketches."""
-    cluster = _cluster(ray, ray_workers)
-    if cluster and engine == "onnx":
+    ray_cluster = cluster(ray, ray_workers)
+    if ray_cluster and engine == "onnx":
         raise typer.BadParameter("--ray draws with torch; leave --engine onnx out")
-    count = _face_count(faces)
-    together = None if batch_size == "auto" else _positive("--batch-size", batch_size)
-    height = None if size == "auto" else _height(size)
+    count = face_count(faces)
+    together = None if batch_size == "auto" else positive("--batch-size", batch_size)
+    sketch_height = None if size == "auto" else height(size)
     if not align and faces != "largest":
         raise typer.BadParameter("--faces chooses among found faces; with --no-align none are looked for")
     wanted = tuple(dict.fromkeys(style or ()))
     several = len(wanted) > 1 or "all" in wanted
     if name is not None:
         _check_names(name, several, count != 1 and layout != "photo")
+    changes = {*wanted, size, layout, framing} - {"auto", "crop", "portrait"}
+    changes |= {"no-finish"} if finish == "none" else set()
     jobs, failures, notices = _plan(
         inputs,
         output,
         f".{format_}" if format_ else None,
         recursive,
         name,
-        lambda word: word in {*wanted, size, layout} - {"auto", "crop"} or (count != 1 and word.isdecimal()),
+        lambda word: word in changes or (count != 1 and word.isdecimal()),
     )
     if any(job.output is None for job in jobs):
         _check_stdout(several or (count != 1 and layout != "photo"), as_json)
-        if cluster:
+        if ray_cluster:
             raise typer.BadParameter("--ray writes files; name a folder with -o")
 
     from most_sketch.checkpoints.find import DEFAULT_WEIGHTS, names_style_file
@@ -159,7 +175,9 @@ def convert_command(
 
     files = tuple(filter(names_style_file, wanted))
     # Workers draw many photos: their start counts for nothing.
-    network = ModelSpec(weights or DEFAULT_WEIGHTS, device, precision, offline, files, "torch" if cluster else engine)
+    network = ModelSpec(
+        weights or DEFAULT_WEIGHTS, device, precision, offline, files, "torch" if ray_cluster else engine
+    )
     options = partial(
         Options,
         name_styles=several,
@@ -167,11 +185,13 @@ def convert_command(
         faces=count,
         number_faces=faces != "largest",
         min_confidence=min_confidence,
+        framing=framing,
+        finish=finish,
         layout=layout,
         quality=quality,
         overwrite=overwrite,
         batch_size=together,
-        size=height,
+        size=sketch_height,
     )
     report = BatchReport(len(jobs) + len(failures), as_json, quiet)
     # Pillow warns of strange tags and of sizes that we accept; errors say what matters.
@@ -182,7 +202,7 @@ def convert_command(
         for failure in failures:
             report.add(failure)
         if jobs:
-            with closing(_draw(jobs, options, wanted, network, cluster, report)) as records:
+            with closing(_draw(jobs, options, wanted, network, ray_cluster, report)) as records:
                 for record in records:
                     report.add(record)
     if report.failed:
@@ -277,44 +297,6 @@ def _check_stdout(several: bool, as_json: bool) -> None:
         raise typer.BadParameter("--json and the sketch cannot both go to standard output; name a file with -o")
     if sys.stdout.isatty():
         raise typer.BadParameter("the sketch would go to the terminal; name a file with -o")
-
-
-def _face_count(faces: str) -> int | None:
-    if faces == "largest":
-        return 1
-    return None if faces == "all" else _positive("--faces", faces)
-
-
-def _height(size: str) -> int:
-    from most_sketch.photo.frame import checked_size
-
-    try:
-        return checked_size(_positive("--size", size))
-    except InputError as error:
-        raise typer.BadParameter(f"--{error}") from error
-
-
-def _cluster(address: str | None, workers: str | None) -> Cluster | None:
-    """From `--ray` and `--ray-workers`, as `2` or `1-16`."""
-    if address is None:
-        if workers is not None:
-            raise typer.BadParameter("--ray-workers goes with --ray")
-        return None
-    from most_sketch.drawing.cluster import Cluster
-
-    if workers is None:
-        return Cluster(address)
-    least, _, most = workers.partition("-")
-    bounds = _positive("--ray-workers", least), _positive("--ray-workers", most or least)
-    if bounds[0] > bounds[1]:
-        raise typer.BadParameter(f"--ray-workers {workers}: the smaller number comes first")
-    return Cluster(address, *bounds)
-
-
-def _positive(option: str, text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise typer.BadParameter(f"{option} {text}: expected a whole number from 1, or a word that --help lists")
-    return int(text)
 
 
 @contextmanager

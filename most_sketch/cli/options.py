@@ -41,6 +41,22 @@ MinConfidence = Annotated[
         metavar="N", min=0, max=1, callback=finite, help="Of a face to be drawn or used.", rich_help_panel=DRAWING
     ),
 ]
+Framing = Annotated[
+    Literal["portrait", "face"],
+    typer.Option(
+        metavar="portrait|face",
+        help="Head and shoulders, as far as the photo shows them, or the face close up.",
+        rich_help_panel=DRAWING,
+    ),
+]
+Finish = Annotated[
+    Literal["fade", "none"],
+    typer.Option(
+        metavar="fade|none",
+        help="What becomes of a drawing where its photo or the paper ends.",
+        rich_help_panel=DRAWING,
+    ),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there already.", rich_help_panel=OUTPUT)]
 AsJson = Annotated[
     bool, typer.Option("--json", help="JSON on standard output instead of text.", rich_help_panel=OUTPUT)

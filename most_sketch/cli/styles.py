@@ -79,6 +79,6 @@ def _draw(photo: Path | None, output: Path, weights: Path, styles: Sequence[Path
     picture = read_image(photo or examples_folder() / "astronaut.jpg")
     sketcher = Sketcher.load(weights, device, styles=styles, photos=1)
     (crop,) = sketcher.crops(picture)
-    sketches = zip(sketcher.styles, sketcher.draw_every_style(crop.image), strict=True)
+    sketches = zip(sketcher.styles, sketcher.draw_every_style(crop), strict=True)
     sheet = captioned({"photo": crop.image} | dict(sketches))
     write_bytes(output, encode_image(sheet, output.suffix.lower()))

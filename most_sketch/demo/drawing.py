@@ -10,8 +10,9 @@ from pathlib import Path
 
 from PIL import Image
 
+from most_sketch.drawing.crop import Crop
 from most_sketch.drawing.options import Layout
-from most_sketch.drawing.sketcher import Crop, Sketcher
+from most_sketch.drawing.sketcher import Sketcher
 from most_sketch.errors import FaceError, MostSketchError
 from most_sketch.photo.faces import face_notice
 from most_sketch.photo.frame import on_paper, side_by_side
@@ -100,7 +101,7 @@ def show_face(sketcher: Sketcher, drawing: Drawing, face: int) -> Drawing:
 
 def draw_faces(sketcher: Sketcher, drawing: Drawing, faces: Iterable[int]) -> Drawing:
     """More faces of the same photo, in all styles."""
-    new = {face: sketcher.draw_every_style(drawing.crops[face].image) for face in faces}
+    new = {face: sketcher.draw_every_style(drawing.crops[face]) for face in faces}
     return replace(drawing, sketches={**drawing.sketches, **new})
 
 
@@ -108,7 +109,7 @@ def draw_styles(sketcher: Sketcher, drawing: Drawing, same: int) -> Drawing:
     """What is drawn of a photo, in the styles of another sketcher, the first of which are the same and stay."""
     more = range(same, len(sketcher.styles))
     sketches = {
-        face: [*drawn[:same], *sketcher.draw([drawing.crops[face].image] * len(more), more)]
+        face: [*drawn[:same], *sketcher.draw_crops([drawing.crops[face]] * len(more), more)]
         for face, drawn in drawing.sketches.items()
     }
     return replace(drawing, sketches=sketches, papers=sketcher.papers)

@@ -14,17 +14,19 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 from PIL import Image
 
+from most_sketch.drawing.crop import Crop
 from most_sketch.drawing.jobs import Job
-from most_sketch.drawing.options import Options
+from most_sketch.drawing.options import Layout, Options
 from most_sketch.drawing.records import Record, left_of, refuse, sketch_path, skipped, sweeping
-from most_sketch.drawing.sketcher import Crop, Sketcher
+from most_sketch.drawing.sketcher import Sketcher
 from most_sketch.drawing.sources import checksum_of, mark_of
 from most_sketch.drawing.stores import Location, write
 from most_sketch.errors import InputError, MostSketchError
 from most_sketch.photo.faces import face_notice
-from most_sketch.photo.frame import on_paper, side_by_side
+from most_sketch.photo.frame import Placement, on_paper, scale_shift, side_by_side
 from most_sketch.photo.images import decode_image, encode_image, read_image
 from most_sketch.photo.provenance import PhotoMark, record_text
 
@@ -106,7 +108,7 @@ def _prepare(sketcher: Sketcher, options: Options, job: Job) -> _Prepared | Reco
         mark, checksum = mark_of(job), checksum_of(job)
         if options.align:
             try:
-                crops = sketcher.crops(photo, options.faces, options.min_confidence, options.size)
+                crops = sketcher.crops(photo, options.faces, options.min_confidence, options.size, options.framing)
             except MostSketchError as error:
                 raise type(error)(f"{job.name}: {error}") from error
         else:
@@ -133,7 +135,7 @@ def _draw(
     drawings = [drawing for photo in photos for drawing in photo.drawings]
     try:
         styles = [sketcher.style_index(style) for _, style in drawings]
-        sketches = iter(sketcher.draw([crop.image for crop, _ in drawings], styles))
+        sketches = iter(sketcher.draw_crops([crop for crop, _ in drawings], styles, options.finish))
     except Exception as error:  # noqa: BLE001 - such as too little memory, which the next batch may not need
         return [_failed(photo.job, error, photo.seconds) for photo in photos], []
     share = (time.perf_counter() - start) / len(drawings)
@@ -168,9 +170,10 @@ def _save(photo: _Prepared, sketches: list[Image.Image], options: Options) -> Re
         return _failed(photo.job, error, photo.seconds)
     faces = tuple(crop.face for crop in photo.crops if crop.face)
     seconds = photo.seconds + time.perf_counter() - start
-    sizes = tuple(crop.image.size for crop in photo.crops)
+    sizes = tuple(crop.size for crop in photo.crops)
+    placements = tuple(map(partial(_placement, layout=options.layout), photo.crops))
     notice = face_notice(photo.job.name, faces)
-    return Record(photo.job.name, "drawn", notice, tuple(outputs), faces, sizes, seconds)
+    return Record(photo.job.name, "drawn", notice, tuple(outputs), faces, sizes, placements, seconds)
 
 
 def _write_to_stdout(data: bytes) -> None:
@@ -194,6 +197,13 @@ def _lay_out(photo: _Prepared, sketches: list[Image.Image], options: Options) ->
             continue
         for number, (crop, sketch) in enumerate(zip(photo.crops, own, strict=True), start=1):
             yield number, style, sketch if options.layout == "crop" else side_by_side(crop.image, sketch)
+
+
+def _placement(crop: Crop, layout: Layout) -> Placement:
+    """From the photo's pixels to those of the picture that is saved, where the sketch is in it."""
+    if layout == "photo":
+        return np.eye(3)
+    return crop.placement if layout == "crop" else scale_shift(1, 1, crop.size[0]) @ crop.placement
 
 
 def _failed(job: Job, error: Exception, seconds: float) -> Record:

@@ -22,6 +22,8 @@ from most_sketch.drawing.options import ModelSpec, Options
 from most_sketch.drawing.ray_connection import LOCAL, connected
 from most_sketch.drawing.records import Record, sweeping
 from most_sketch.errors import first_line
+from most_sketch.photo.canvas import checked_framing
+from most_sketch.photo.finish import checked_finish
 from most_sketch.photo.images import decode_image, encode_image
 
 TASK_PHOTOS = 32
@@ -49,7 +51,8 @@ class DrawSketches:
     A batch has the column `bytes`, each the content of a picture file, and may have `path`, what to call the
     photo in messages: what `ray.data.read_binary_files(..., include_paths=True)` gives. It keeps all its
     columns but `bytes` and gains `sketch`, the PNG file of a grey sketch of the largest face, empty where there is
-    none, and `reason`, why there is none, empty where there is one. `size` is as in `Sketcher.sketch`.
+    none, and `reason`, why there is none, empty where there is one. `size`, `framing` and `finish` are as in
+    `Sketcher.sketch`.
 
     Raises `WeightsError` or `InputError` when made with what cannot be loaded, never for a photo.
     """
@@ -62,11 +65,17 @@ class DrawSketches:
         precision: str = "auto",
         align: bool = True,
         size: int | None = None,
+        framing: str = "portrait",
+        finish: str = "fade",
     ) -> None:
         self._sketcher = ModelSpec(weights, device, precision).load()
         self._style = self._sketcher.styles[self._sketcher.style_index(style)]
-        self._align = align
-        self._size = size
+        self._how: dict[str, Any] = {
+            "align": align,
+            "size": size,
+            "framing": checked_framing(framing),
+            "finish": checked_finish(finish),
+        }
 
     def __call__(self, batch: Mapping[str, Any]) -> dict[str, Any]:
         contents = batch["bytes"]
@@ -78,7 +87,7 @@ class DrawSketches:
     def _draw(self, content: bytes, name: str) -> tuple[bytes, str]:
         try:
             photo = decode_image(io.BytesIO(content), name)
-            sketch = self._sketcher.sketch(photo, self._style, align=self._align, size=self._size)
+            sketch = self._sketcher.sketch(photo, self._style, **self._how)
             return encode_image(sketch, ".png"), ""
         except Exception as error:  # noqa: BLE001 - whatever is wrong with one photo must not stop the others
             return b"", explain(name, error)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, Protocol, get_args
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from most_sketch.checkpoints.header import read_header
@@ -33,8 +35,17 @@ class Engine(Protocol):
     def batch_size(self) -> int:
         """How many photos are drawn at once."""
 
-    def draw(self, images: Sequence[Image.Image], styles: Sequence[int]) -> list[Image.Image]:
-        """The sketches, grey, of RGB images that are all of one size, each in the style of this index."""
+    def draw(
+        self, images: Sequence[Image.Image], styles: Sequence[int], frame_height: float | None = None
+    ) -> list[Image.Image]:
+        """The sketches, grey, of RGB images that are all of one size, each in the style of this index.
+
+        `frame_height` is that of the frame at their scale; None if they are the frame.
+        """
+
+    def person(self, image: Image.Image) -> NDArray[np.float32] | None:
+        """How surely each place of an RGB image shows the person: (h, w) in [0, 1]; None where the network has no
+        matte. Exact for images whose sides are multiples of the network's feature stride."""
 
     def cascade(self) -> Cascade:
         """The networks that find faces, loaded anew. Raises `WeightsError`."""

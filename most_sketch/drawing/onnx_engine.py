@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +17,12 @@ from most_sketch.checkpoints.header import read_header
 from most_sketch.checkpoints.onnx_files import (
     CASCADE_FILES,
     INSTALL,
+    PERSON_PARTS,
     cached_graph,
     find_graph,
     graphs_folder,
     is_installed,
+    person_graph,
 )
 from most_sketch.errors import InputError, WeightsError, first_line
 from most_sketch.network.config import ModelConfig
@@ -37,8 +40,9 @@ class OnnxEngine:
     batch_size = 1
     """As on a CPU with torch: more at once gain nothing."""
 
-    def __init__(self, generator: InferenceSession, config: ModelConfig) -> None:
-        self._generator = generator
+    def __init__(self, graph: Path, weights: Mapping[str, Array], config: ModelConfig, called: Path) -> None:
+        self._generator = _session(graph, weights, called)
+        self._graph, self._weights, self._called = graph, weights, called
         self.config = config
 
     @property
@@ -61,19 +65,36 @@ class OnnxEngine:
 
             graph = cached_graph(config)
             make_graph(weights, graph)
-        return cls(_session(graph, read_arrays(weights), weights), config)
+        return cls(graph, read_arrays(weights), config, weights)
 
-    def draw(self, images: Sequence[Image.Image], styles: Sequence[int]) -> list[Image.Image]:
+    def draw(
+        self, images: Sequence[Image.Image], styles: Sequence[int], frame_height: float | None = None
+    ) -> list[Image.Image]:
         """As `engine.Engine.draw`, and as `network.build.draw` with torch."""
         photos = np.stack([to_array(image) for image in images])
         height, width = photos.shape[-2:]
-        scale = self.config.drawn_height(height) / height
-        if scale != 1:
-            photos = _resized(photos, (round(width * scale), round(height * scale)))
-        (sketches,) = self._generator.run(None, {"photo": photos, "style": np.array(styles, dtype=np.int64)})
-        if scale != 1:
+        drawn_size = self.config.drawn_size((width, height), frame_height or height)
+        if drawn_size != (width, height):
+            photos = _resized(photos, drawn_size)
+        inputs = {"photo": photos, "style": np.array(styles, dtype=np.int64)}
+        (sketches,) = self._generator.run(["sketch"], inputs)
+        if drawn_size != (width, height):
             sketches = _resized(sketches, (width, height))
         return [array_to_image(sketch) for sketch in sketches]
+
+    def person(self, image: Image.Image) -> NDArray[np.float32] | None:
+        """As `engine.Engine.person`."""
+        if not self.config.matting:
+            return None
+        (sureness,) = self._person.run(None, {"photo": to_array(image)[None]})
+        places: NDArray[np.float32] = sureness[0, 0]
+        return places
+
+    # Two threads that ask first at the same moment load it twice, which does no harm.
+    @cached_property
+    def _person(self) -> InferenceSession:
+        weights = {name: array for name, array in self._weights.items() if name.startswith(PERSON_PARTS)}
+        return _session(person_graph(self._graph), weights, self._called)
 
     def cascade(self) -> Cascade:
         """As `engine.Engine.cascade`."""

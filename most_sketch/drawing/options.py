@@ -12,7 +12,9 @@ from most_sketch.checkpoints.header import read_header
 from most_sketch.checkpoints.hub import Hub
 from most_sketch.checkpoints.manifest import checksum
 from most_sketch.network.config import ModelConfig
+from most_sketch.photo.canvas import Framing
 from most_sketch.photo.faces import MIN_CONFIDENCE
+from most_sketch.photo.finish import Finish
 from most_sketch.photo.provenance import settings_text
 
 if TYPE_CHECKING:
@@ -133,6 +135,8 @@ class Options:
     min_confidence: float = _option(MIN_CONFIDENCE, UNNAMED)
     size: int | None = None
     """Height of a sketch in pixels; None is what suits the photo."""
+    framing: Framing = "portrait"
+    finish: Finish = "fade"
     layout: Layout = "crop"
     quality: int = _option(90, UNNAMED)
     overwrite: bool = _option(False, RUN)

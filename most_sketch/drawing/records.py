@@ -14,6 +14,7 @@ from most_sketch.drawing.sources import checksum_of, mark_of
 from most_sketch.drawing.stores import Location, StoreFile, exists, is_as_written, read_ends, read_record
 from most_sketch.errors import InputError
 from most_sketch.photo.faces import Face
+from most_sketch.photo.frame import Placement
 from most_sketch.photo.images import sweep
 from most_sketch.photo.provenance import seen_text
 
@@ -30,13 +31,17 @@ class Record:
     faces: tuple[Face, ...] = ()
     sizes: tuple[tuple[int, int], ...] = ()
     """Width and height of each face's sketch."""
+    placements: tuple[Placement, ...] = ()
+    """From the photo's pixels to the sketch's, of each face."""
     seconds: float = 0.0
     """Work on this photo, not waiting."""
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON. Boxes are left, top, right, bottom; landmarks eyes, nose, corners of the mouth; photo pixels.
 
-        `turned` is by how many degrees clockwise the photo was turned to have the face upright.
+        `turned` is by how many degrees clockwise the photo was turned to have the face upright. `placement` is the
+        matrix, 2 x 3, that takes a point (x, y, 1) of the photo to where it is in the sketch; (0, 0) is the first
+        pixel's corner.
         """
         faces = [
             {
@@ -44,8 +49,9 @@ class Record:
                 "landmarks": [[round(x, 1), round(y, 1)] for x, y in face.landmarks],
                 "confidence": round(face.confidence, 4),
                 "turned": face.turned,
+                "placement": placement[:2].round(6).tolist(),
             }
-            for face in self.faces
+            for face, placement in zip(self.faces, self.placements, strict=False)
         ]
         outputs = [str(path) for path in self.outputs]
         shown = {"input": self.name, "outputs": outputs, "status": self.status, "reason": self.reason}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
@@ -13,19 +14,34 @@ from PIL import Image
 
 from most_sketch.checkpoints.find import DEFAULT_WEIGHTS, find_style, find_weights
 from most_sketch.checkpoints.hub import Hub
+from most_sketch.drawing.crop import Crop, canvas_crop, frame_crop
 from most_sketch.drawing.engine import Engine, choose_engine
 from most_sketch.errors import FaceError, InputError
 from most_sketch.network.config import ModelConfig
+from most_sketch.photo.canvas import (
+    LOOK_SCALE,
+    Canvas,
+    checked_framing,
+    moved_box,
+    overlap,
+    person_box,
+    photo_box,
+    portrait,
+    room_beside,
+)
 from most_sketch.photo.faces import MIN_CONFIDENCE, Face, FaceFinder
+from most_sketch.photo.finish import checked_finish
 from most_sketch.photo.frame import (
     FRAME_HEIGHT,
     WHITE,
     Placement,
     checked_size,
+    in_frame,
     place_face,
     place_whole,
     scale_of,
-    to_frame,
+    scale_shift,
+    to_canvas,
 )
 from most_sketch.photo.images import flatten
 
@@ -33,23 +49,16 @@ if TYPE_CHECKING:
     from most_sketch.drawing.torch_engine import TorchEngine
 
 
-@dataclass(frozen=True)
-class Crop:
-    """What the frame shows of a photo, RGB, as large as its sketch will be."""
-
-    image: Image.Image
-    placement: Placement
-    """From the photo to the frame of 200 x 250, for putting the sketch back."""
-    face: Face | None
-    """None if the photo was not searched for faces."""
+FIVE = 5
+"""A sketch's height is a multiple of it, so that its width is whole."""
 
 
 class Sketcher:
     """Draws photos as sketches. Pillow images in and out, in any mode; sketches are grey, 4 wide to 5 high.
 
     `Sketcher.load().sketch(photo)` is all that most need; `crops` and `draw` are its two halves. A sketch's `size` is
-    its height in pixels, within `frame.SIZES`. None is what suits the photo: as large as its face has detail for,
-    but at least as large as the frame that the weights were trained in, and not larger than they draw well.
+    its height in pixels, within `frame.SIZES`. None is what suits the photo: the face as large as it has detail for,
+    but at least as large as in the frames that the weights were trained in, and not larger than they draw well.
     """
 
     def __init__(self, engine: Engine, weights: Path | None = None, called: str | Path = "") -> None:
@@ -126,21 +135,40 @@ class Sketcher:
         return tuple(round((tone + 1) * WHITE / 2) for tone in self.engine.papers)
 
     def sketch(
-        self, photo: Image.Image, style: str | None = None, *, align: bool = True, size: int | None = None
+        self,
+        photo: Image.Image,
+        style: str | None = None,
+        *,
+        align: bool = True,
+        size: int | None = None,
+        framing: str = "portrait",
+        finish: str = "fade",
     ) -> Image.Image:
         """Draw the largest face of a photo; without `align` the photo as it is, fitted into the frame.
 
-        Raises `FaceError` where there is no face, `InputError` for a style that is not in `styles` or a wrong size.
+        `framing` is `portrait` or `face`, as `crops` has it; `finish` is `fade` or `none`, as `draw_crops` does. Raises
+        `FaceError` where there is no face, `InputError` for a style that is not in `styles`, a wrong size, framing or
+        finish.
         """
-        return self.sketch_many([photo], style, align=align, size=size)[0]
+        return self.sketch_many([photo], style, align=align, size=size, framing=framing, finish=finish)[0]
 
     def sketch_many(
-        self, photos: Sequence[Image.Image], style: str | None = None, *, align: bool = True, size: int | None = None
+        self,
+        photos: Sequence[Image.Image],
+        style: str | None = None,
+        *,
+        align: bool = True,
+        size: int | None = None,
+        framing: str = "portrait",
+        finish: str = "fade",
     ) -> list[Image.Image]:
         """Draw each photo as `sketch` does, several at once where that is faster."""
         index = self.style_index(style)
-        crops = [self.crops(photo, size=size)[0] if align else self.fit(photo, size) for photo in photos]
-        return self.draw([crop.image for crop in crops], [index] * len(crops))
+        checked_finish(finish)
+        crops = [
+            self.crops(photo, size=size, framing=framing)[0] if align else self.fit(photo, size) for photo in photos
+        ]
+        return self.draw_crops(crops, [index] * len(crops), finish)
 
     def crops(
         self,
@@ -148,51 +176,107 @@ class Sketcher:
         count: int | None = 1,
         min_confidence: float = MIN_CONFIDENCE,
         size: int | None = None,
+        framing: str = "portrait",
     ) -> list[Crop]:
         """The `count` largest faces of a photo, all if None, each brought into the frame, from left to right.
 
-        A photo that is in the frame already stays as it is. Raises `FaceError` if no face is found.
+        The framing `portrait` shows more than the frame, up to `canvas.LARGEST` times as much: the whole head and the
+        shoulders, where the photo does; a network without a matte, which cannot tell the person, has `face` always: the
+        frame. A photo that is in the frame already stays as it is. Raises `FaceError` if no face is found.
         """
+        checked_framing(framing)
         photo = flatten(photo)
-        faces = self._finder.find(photo, min_confidence)[:count]
-        if not faces:
+        found = self._finder.find(photo, min_confidence)
+        if not found:
             raise FaceError("no face found; a photo that is already cropped to the face can go with --no-align")
-        placed = [(face, place_face(photo.size, *face.eyes)) for face in sorted(faces, key=lambda face: face.box[0])]
-        return [self._crop(photo, placement, face, size) for face, placement in placed]
+        crops = []
+        for face in sorted(found[:count], key=lambda face: face.box[0]):
+            placement = place_face(photo.size, *face.eyes)
+            canvas = None
+            if framing == "portrait" and not in_frame(photo.size, *face.eyes):
+                canvas = self._portrait(photo, placement, [other for other in found if other is not face])
+            crops.append(self._crop(photo, placement, canvas, face, size))
+        return crops
 
     def fit(self, photo: Image.Image, size: int | None = None) -> Crop:
         """A photo as it is, scaled into the frame without stretching; its border fills the rest."""
         photo = flatten(photo)
-        return self._crop(photo, place_whole(photo.size), None, size)
+        return self._crop(photo, place_whole(photo.size), None, None, size)
 
-    def _crop(self, photo: Image.Image, placement: Placement, face: Face | None, size: int | None) -> Crop:
-        scale = (self._size_for(placement) if size is None else checked_size(size)) / FRAME_HEIGHT
-        return Crop(to_frame(photo, placement, scale=scale), placement, face)
+    def _portrait(self, photo: Image.Image, placement: Placement, others: Sequence[Face]) -> Canvas | None:
+        """The canvas for the person whose face is in the frame; None if the network cannot tell the person."""
+        room = room_beside([moved_box(placement, other.box) for other in others])
+        whole = photo_box(placement, photo.size)
+        left, top, right, bottom = overlap(whole, room)
+        stride = self.config.feature_stride
+        across, down = (math.ceil(side * LOOK_SCALE / stride) * stride for side in (right - left, bottom - top))
+        look = scale_shift(LOOK_SCALE, LOOK_SCALE, -left * LOOK_SCALE, -top * LOOK_SCALE) @ placement
+        sureness = self.engine.person(to_canvas(photo, look, (across, down)))
+        if sureness is None:
+            return None
+        person = person_box(sureness, (left, top), stride / LOOK_SCALE, whole)
+        return portrait(person, room) if person else None
+
+    def _crop(
+        self, photo: Image.Image, placement: Placement, canvas: Canvas | None, face: Face | None, size: int | None
+    ) -> Crop:
+        if size is not None:
+            checked_size(size)
+        height = size or self._size_for(placement)
+        if canvas is None:
+            return frame_crop(photo, placement, face, height)
+        if size is None:
+            # The face's scale stays exactly what suits it: a whole height makes the canvas a little larger or smaller.
+            height, frame = FIVE * round(height * canvas.times / FIVE), height
+            canvas = replace(canvas, times=height / frame)
+        return canvas_crop(photo, placement, canvas, face, height)
 
     def _size_for(self, placement: Placement) -> int:
-        """The height of a sketch that suits a photo: a multiple of five, so that the width is whole."""
+        """The height of a frame that suits a photo: a multiple of five, so that the width is whole."""
         if self.config.frame_height is None:
             return FRAME_HEIGHT
-        return self.config.drawn_height(5 * int(FRAME_HEIGHT / 5 / scale_of(placement)))
+        return int(self.config.drawn_height(FIVE * int(FRAME_HEIGHT / FIVE / scale_of(placement))))
+
+    def draw_crops(self, crops: Sequence[Crop], styles: Sequence[int], finish: str = "fade") -> list[Image.Image]:
+        """The network's drawings of crops, each in the style of this index.
+
+        With the finish `fade` they fade to paper where drawing or photo end within the person; but a whole picture of
+        the frame's shape, in which no face was looked for, is left as it is drawn. `none` leaves all.
+        """
+        checked_finish(finish)
+        drawn = self.draw([crop.drawn for crop in crops], styles, frame_heights=[crop.frame_height for crop in crops])
+        papers = self.papers
+        return [
+            crop.finished(sketch, finish, papers[style])
+            for crop, style, sketch in zip(crops, styles, drawn, strict=True)
+        ]
 
     def draw(
-        self, images: Sequence[Image.Image], styles: Sequence[int], batch_size: int | None = None
+        self,
+        images: Sequence[Image.Image],
+        styles: Sequence[int],
+        batch_size: int | None = None,
+        frame_heights: Sequence[float] | None = None,
     ) -> list[Image.Image]:
         """The network's drawings of RGB images, of their sizes, each in the style of this index.
 
-        So many of one size are drawn at once; None is what suits the device.
+        So many of one size are drawn at once; None is what suits the device. `frame_heights` are those of the frame at
+        each image's scale; None if all are the frame.
         """
         most = batch_size or self.batch_size
         sketches: list[Image.Image] = []
-        for _, group in groupby(zip(images, styles, strict=True), key=lambda drawing: drawing[0].size):
+        heights = frame_heights or [image.height for image in images]
+        drawings = zip(images, styles, heights, strict=True)
+        for _, group in groupby(drawings, key=lambda drawing: (drawing[0].size, drawing[2])):
             same = list(group)
             for start in range(0, len(same), most):
-                sketches += self.engine.draw(*zip(*same[start : start + most], strict=True))
+                pictures, indices, (height, *_) = zip(*same[start : start + most], strict=True)
+                sketches += self.engine.draw(pictures, indices, height)
         return sketches
 
-    def draw_every_style(self, image: Image.Image) -> list[Image.Image]:
-        """The network's drawings of one RGB image, in the order of `styles`."""
-        return self.draw([image] * len(self.styles), range(len(self.styles)))
+    def draw_every_style(self, crop: Crop) -> list[Image.Image]:
+        """As `draw_crops`, of one crop, in the order of `styles`."""
+        return self.draw_crops([crop] * len(self.styles), range(len(self.styles)))
 
     @property
     def batch_size(self) -> int:

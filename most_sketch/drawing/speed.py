@@ -64,7 +64,7 @@ def measure(engine: TorchEngine, tell: Callable[[str], None]) -> Speed:
     tell(next(steps))
     paths = sorted(examples_folder().glob("*.jpg"))
     photos = [read_image(path) for path in paths]
-    images = [sketcher.crops(photo)[0].image for photo in photos]
+    images = [sketcher.crops(photo, framing="face")[0].drawn for photo in photos]
     detection = seconds(lambda: [sketcher.crops(photo) for photo in photos], engine.device) / len(photos)
     drawing = {}
     for size in BATCH_SIZES:

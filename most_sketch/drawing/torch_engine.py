@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
@@ -13,7 +15,7 @@ from most_sketch.checkpoints.packaged import examples_folder
 from most_sketch.checkpoints.styles import Style, read_styles_of, with_styles
 from most_sketch.checkpoints.weights import load_weights
 from most_sketch.device import keep_freed_memory, resolve_device
-from most_sketch.network.build import AnyGenerator, draw
+from most_sketch.network.build import AnyGenerator, draw, person
 from most_sketch.network.config import ModelConfig
 from most_sketch.network.generator import Generator
 from most_sketch.network.precision import Precision, autocast, choose_precision
@@ -87,13 +89,25 @@ class TorchEngine:
         return BATCH_SIZE[self.device.type]
 
     @torch.inference_mode()
-    def draw(self, images: Sequence[Image.Image], styles: Sequence[int]) -> list[Image.Image]:
+    def draw(
+        self, images: Sequence[Image.Image], styles: Sequence[int], frame_height: float | None = None
+    ) -> list[Image.Image]:
         """As `engine.Engine.draw`."""
         photos = self._on_device(images)
         index = torch.tensor(styles, device=self.device)
         with autocast(self.device, self.dtype):
-            drawn = draw(self._generator, photos, index)
+            drawn = draw(self._generator, photos, index, frame_height)
         return [to_image(sketch) for sketch in drawn.float().cpu()]
+
+    @torch.inference_mode()
+    def person(self, image: Image.Image) -> NDArray[np.float32] | None:
+        """As `engine.Engine.person`."""
+        with autocast(self.device, self.dtype):
+            sureness = person(self._generator, self._on_device([image]))
+        if sureness is None:
+            return None
+        places: NDArray[np.float32] = sureness[0, 0].float().cpu().numpy()
+        return places
 
     def cascade(self) -> Cascade:
         """As `engine.Engine.cascade`."""

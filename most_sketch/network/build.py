@@ -19,19 +19,25 @@ def build_generator(config: ModelConfig) -> AnyGenerator:
     return networks.get(config.architecture, Generator)(config)
 
 
-def draw(generator: AnyGenerator, photos: Tensor, style: Tensor) -> Tensor:
+def draw(generator: AnyGenerator, photos: Tensor, style: Tensor, frame_height: float | None = None) -> Tensor:
     """Draw photos (B, 3, H, W) of any size, as large as the network draws well, and resize the sketches (B, 1, H, W).
 
-    All in [-1, 1], style (B,) index.
+    All in [-1, 1], style (B,) index. `frame_height` is that of the frame at the photos' scale; None if they are the
+    frame.
     """
-    size = photos.shape[-2:]
-    scale = generator.config.drawn_height(size[0]) / size[0]
-    if scale == 1:
+    height, width = photos.shape[-2:]
+    drawn_size = generator.config.drawn_size((width, height), frame_height or height)
+    if drawn_size == (width, height):
         sketch: Tensor = generator(photos, style)
         return sketch
-    drawn_size = [round(side * scale) for side in size]
-    return _resize(generator(_resize(photos, drawn_size), style).float(), list(size))
+    return _resize(generator(_resize(photos, drawn_size), style).float(), (width, height))
 
 
-def _resize(images: Tensor, size: list[int]) -> Tensor:
-    return F.interpolate(images, size, mode="bicubic", antialias=True).clamp(-1, 1)
+def person(generator: AnyGenerator, photos: Tensor) -> Tensor | None:
+    """As `Generator.person`; None for networks that never have a matte."""
+    return generator.person(photos) if isinstance(generator, Generator) else None
+
+
+def _resize(images: Tensor, size: tuple[int, int]) -> Tensor:
+    """Images (B, C, H, W) in [-1, 1] at another (width, height)."""
+    return F.interpolate(images, size[::-1], mode="bicubic", antialias=True).clamp(-1, 1)

@@ -117,10 +117,16 @@ class ModelConfig:
             if not 0 <= getattr(self, name) <= MAX_BLOCKS:
                 raise ValueError(f"{name} must be from 0 to {MAX_BLOCKS}, not {getattr(self, name)}")
 
-    def drawn_height(self, height: int) -> int:
-        """How high a network draws a photo of this height, in pixels."""
+    def drawn_height(self, height: float) -> float:
+        """How high the frame is in what a network draws well, where it is this high in the photo, in pixels."""
         frame = self.frame_height
         return height if frame is None else min(max(height, frame), round(LARGEST * frame))
+
+    def drawn_size(self, size: tuple[int, int], frame_height: float) -> tuple[int, int]:
+        """Width and height at which a network draws a picture of this size, in which the frame is so high."""
+        scale = self.drawn_height(frame_height) / frame_height
+        # A difference that rounding makes is no reason to resample.
+        return size if abs(scale - 1) < 1e-6 else (round(size[0] * scale), round(size[1] * scale))
 
     def style_index(self, style: str | None) -> int:
         """The place of a style's memory; None is the first. Raises `InputError` that lists what there is."""

@@ -143,6 +143,17 @@ class Generator(nn.Module):
         sketches = torch.cat(drawn)[torch.tensor(order, device=style.device).argsort()]
         return crop_to(sketches, height, width)
 
+    def person(self, photo: Tensor) -> Tensor | None:
+        """How surely each place of a photo (B, 3, H, W) shows the person: (B, 1, h, w) in [0, 1], by the matte alone.
+
+        A place is as large as a feature; where the stride does not divide the photo, the first begins before it, as
+        `pad_to_stride` has it. None without a matte.
+        """
+        if self.matte is None:
+            return None
+        sureness: Tensor = torch.sigmoid(self.matte(self.encode(photo)[0]))
+        return sureness
+
     def encode(self, photo: Tensor) -> tuple[Tensor, Tensor]:
         """Features and the stem's of a photo (B, 3, H, W) in [-1, 1], bent where the network has a warp."""
         photo = photo if self.warp is None else self.warp(photo)

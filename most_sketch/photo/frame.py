@@ -57,7 +57,7 @@ def place_whole(size: tuple[int, int]) -> Placement:
     """Fit a picture of this (width, height) into the middle of the frame, without stretching."""
     width, height = size
     scale = min(FRAME_WIDTH / width, FRAME_HEIGHT / height)
-    return _scale_shift(scale, scale, (FRAME_WIDTH - scale * width) / 2, (FRAME_HEIGHT - scale * height) / 2)
+    return scale_shift(scale, scale, (FRAME_WIDTH - scale * width) / 2, (FRAME_HEIGHT - scale * height) / 2)
 
 
 def place_face(size: tuple[int, int], left: Point, right: Point) -> Placement:
@@ -117,15 +117,21 @@ def extend_with_nothing(image: Image.Image, left: int, top: int, right: int, bot
 def to_frame(
     picture: Image.Image, placement: Placement, extension: Extension = extend, scale: float = 1.0
 ) -> Image.Image:
-    """What the frame shows of an RGB or L picture, at `scale` times 200 x 250; `extension` is beyond its borders.
+    """What the frame shows of an RGB or L picture, at `scale` times 200 x 250; `extension` is beyond its borders."""
+    return to_canvas(picture, scale_shift(scale, scale) @ placement, scaled_size(scale), extension)
 
-    A picture that is the frame at this scale already stays as it is.
+
+def to_canvas(
+    picture: Image.Image, placement: Placement, size: tuple[int, int], extension: Extension = extend
+) -> Image.Image:
+    """An RGB or L picture brought into pictures of this (width, height) by a placement from pixels to pixels.
+
+    A picture that is there already stays as it is.
     """
-    size = scaled_size(scale)
-    if picture.size == size and np.allclose(_scale_shift(scale, scale) @ placement, np.eye(3)):
+    if picture.size == size and np.allclose(placement, np.eye(3)):
         return picture.copy()
     # Drawn at twice the size, then halved: a rotated picture stays as sharp as a straight one.
-    twice = _warp(picture, _scale_shift(2 * scale, 2 * scale) @ placement, (2 * size[0], 2 * size[1]), extension)
+    twice = _warp(picture, scale_shift(2, 2) @ placement, (2 * size[0], 2 * size[1]), extension)
     return twice.reduce(2)
 
 
@@ -142,16 +148,14 @@ def checked_size(size: int) -> int:
 
 
 def put_back(sketch: Image.Image, placement: Placement, paper: Image.Image) -> None:
-    """Draw a grey sketch, the frame at any scale, where its face is in the photo.
+    """Draw a grey sketch where it is in the photo, from which `placement` leads to the sketch's pixels.
 
     Changes `paper` (mode L, the photo's size).
     """
-    scale = sketch.width / FRAME_WIDTH
-    placement = _scale_shift(scale, scale) @ placement
     low, high = _bounds(np.linalg.inv(placement), (0, 0), sketch.size)
     box = _whole_pixels(low, high, paper.size)
     size = (box[2] - box[0], box[3] - box[1])
-    back = _scale_shift(1, 1, -box[0], -box[1]) @ np.linalg.inv(placement)
+    back = scale_shift(1, 1, -box[0], -box[1]) @ np.linalg.inv(placement)
     paper.paste(_warp(sketch, back, size), box[:2], _warp(_soft_mask(sketch.size), back, size))
 
 
@@ -186,12 +190,12 @@ def _warp(
     shrink = min(1.0, scale_of(placement))
     small = (max(1, round(width * shrink)), max(1, round(height * shrink)))
     part = image.resize(small, Image.Resampling.LANCZOS, box, reducing_gap=3.0)
-    to_part = _scale_shift(small[0] / width, small[1] / height) @ _scale_shift(1, 1, -box[0], -box[1])
+    to_part = scale_shift(small[0] / width, small[1] / height) @ scale_shift(1, 1, -box[0], -box[1])
     part_low, part_high = _bounds(to_part, (low[0], low[1]), (high[0], high[1]))
     left, top = (max(0, math.ceil(-value)) for value in part_low)
     right, bottom = (max(0, math.ceil(value - side)) for value, side in zip(part_high, small, strict=True))
     part = extension(part, left, top, right, bottom)
-    back = _scale_shift(1, 1, left, top) @ to_part @ np.linalg.inv(placement)
+    back = scale_shift(1, 1, left, top) @ to_part @ np.linalg.inv(placement)
     return part.transform(size, Image.Transform.AFFINE, tuple(back[:2].flatten()), Image.Resampling.BICUBIC)
 
 
@@ -202,7 +206,8 @@ def _soft_mask(size: tuple[int, int]) -> Image.Image:
     return Image.fromarray((np.minimum.outer(down, across) * 255).round().astype(np.uint8))
 
 
-def _scale_shift(across: float, down: float, right: float = 0.0, below: float = 0.0) -> Placement:
+def scale_shift(across: float, down: float, right: float = 0.0, below: float = 0.0) -> Placement:
+    """The placement that first scales, then moves, by so much across and down."""
     return np.array([[across, 0, right], [0, down, below], [0, 0, 1]], dtype=np.float64)
 
 

@@ -23,6 +23,7 @@ from most_sketch.checkpoints.onnx_files import (
     graph_name,
     graphs_folder,
     packaged_graph,
+    person_graph,
 )
 from most_sketch.checkpoints.onnx_graphs import make_graph
 from most_sketch.config import to_dict
@@ -45,7 +46,9 @@ def places(graph: Path) -> dict[str, tuple[int, ...]]:
 
 
 def test_there_is_one_for_each_of_the_bundled_weights_and_none_else() -> None:
-    wanted = {graph_name(read_header(path).config) for path in BUNDLED.values()} | {*CASCADE_FILES}
+    configs = [read_header(path).config for path in BUNDLED.values()]
+    wanted = {graph_name(config) for config in configs} | {*CASCADE_FILES}
+    wanted |= {person_graph(Path(graph_name(config))).name for config in configs if config.matting}
     assert {path.name for path in graphs_folder().iterdir()} == wanted, AGAIN
     assert sum(path.stat().st_size for path in graphs_folder().iterdir()) < 500_000
 
@@ -61,7 +64,7 @@ def test_the_bundled_weights_are_drawn_as_their_network_draws(name: str, portrai
     for sketcher in (reference, ours):
         object.__setattr__(sketcher.config, "frame_height", None)
     images = [portrait.resize((190, 237))] * len(ours.styles)
-    for sketch, wanted in zip(ours.draw_every_style(images[0]), reference.draw_every_style(images[0]), strict=True):
+    for sketch, wanted in zip(*(each.draw(images, range(len(images))) for each in (ours, reference)), strict=True):
         difference = np.abs(np.asarray(sketch).astype(int) - np.asarray(wanted).astype(int))
         assert difference.max() <= 1, AGAIN
         assert np.ptp(np.asarray(wanted)) > 100

@@ -152,6 +152,8 @@ def test_weights_that_are_none_are_one_line_too(command: Command) -> None:
         [],
         ["me.jpg", "--unknown"],
         ["me.jpg", "--layout", "round"],
+        ["me.jpg", "--framing", "wide"],
+        ["me.jpg", "--finish", "gilt"],
         ["me.jpg", "--faces", "none"],
         ["me.jpg", "--faces", "0"],
         ["me.jpg", "--batch-size", "big"],
@@ -225,13 +227,30 @@ def test_a_reader_that_goes_away_is_no_traceback(folder: Path, tiny_weights: Pat
     assert b"Traceback" not in errors
 
 
+def test_framing_and_finish_are_chosen(portrait_file: Path, tmp_path: Path, command: Command) -> None:
+    drawn = {}
+    for framing, finish in (("portrait", "fade"), ("face", "fade"), ("face", "none")):
+        output = tmp_path / f"{framing}.{finish}.png"
+        options = ["--framing", framing, "--finish", finish, "--size", 500, "--device", "cpu"]
+        assert command("convert", portrait_file, "-o", output, *options).code == 0
+        with Image.open(output) as sketch:
+            drawn[framing, finish] = np.asarray(sketch, dtype=float)
+            assert sketch.size == (400, 500)
+    lower = np.s_[460:, 40:360]
+    # Her suit fills the lower end of the frame.
+    assert drawn["face", "none"][lower].mean() < 215
+    assert drawn["face", "fade"][-6:].mean() > 245 > drawn["face", "none"][-6:].mean()
+    assert np.array_equal(drawn["face", "fade"][200:380, 100:300], drawn["face", "none"][200:380, 100:300])
+    assert np.abs(drawn["portrait", "fade"] - drawn["face", "fade"]).mean() > 10
+
+
 def test_the_bundled_weights_draw_a_pencil_portrait(portrait: Image.Image) -> None:
     """Mostly paper, some dark strokes, dark where the photo is dark: as a drawing of this very photo has it."""
     sketcher = Sketcher.load(device="cpu")
-    drawn = sketcher.sketch(portrait)
+    drawn = sketcher.sketch(portrait, framing="face", finish="none")
     assert drawn.size == (400, 500)
     sketch = np.asarray(drawn, dtype=float)
-    photo = np.asarray(sketcher.crops(portrait)[0].image.convert("L"), dtype=float)
+    photo = np.asarray(sketcher.crops(portrait, framing="face")[0].image.convert("L"), dtype=float)
     assert 160 < sketch.mean() < 235
     assert (sketch > 200).mean() > 0.4
     assert 0.02 < (sketch < 100).mean() < 0.3

@@ -239,7 +239,7 @@ def group(sketcher: Sketcher, tmp_path_factory: pytest.TempPathFactory) -> Drawi
 def test_a_chosen_face_is_drawn_once(sketcher: Sketcher, group: Drawing) -> None:
     assert [crop.face is not None for crop in group.crops] == [True, True]
     other = demo.show_face(sketcher, group, 1 - group.face)
-    assert other.picture(0).tobytes() == sketcher.draw([group.crops[1 - group.face].image], [0])[0].tobytes()
+    assert other.picture(0).tobytes() == sketcher.draw_crops([group.crops[1 - group.face]], [0])[0].tobytes()
     assert demo.show_face(sketcher, other, group.face).sketches[group.face] is group.sketches[group.face]
 
 
@@ -382,7 +382,7 @@ def test_a_visitor_holds_one_style_and_what_is_drawn_already_is_not_drawn_again(
     assert visit.example.sketches.keys() == {group.face}
     assert visit.drawing is not None
     for face, sketches in visit.drawing.sketches.items():
-        wanted = visit.sketcher.draw([group.crops[face].image], [2])[0]
+        wanted = visit.sketcher.draw_crops([group.crops[face]], [2])[0]
         assert sketches[2].tobytes() == wanted.tobytes()
     assert visit.shown.sketches[group.face][0] is group.sketches[group.face][0]
     for chosen, kept in ((2, 0), (1, 1)):

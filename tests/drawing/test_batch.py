@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -15,9 +16,10 @@ from PIL import Image
 
 from most_sketch.drawing.batch import run
 from most_sketch.drawing.jobs import Job, plan
-from most_sketch.drawing.options import Options
+from most_sketch.drawing.options import Layout, Options
 from most_sketch.drawing.records import Record
 from most_sketch.drawing.sketcher import Sketcher
+from most_sketch.photo.frame import EYES
 
 PENCIL = Options(("pencil",))
 
@@ -70,7 +72,7 @@ def test_sketches_of_one_batch_are_not_mixed_up(sketcher: Sketcher, photos: Path
     for number, crop in enumerate(sketcher.crops(both, count=None), start=1):
         for index, style in enumerate(("pencil", "ink")):
             saved = np.asarray(Image.open(photos / f"both.{number}.{style}.sketch.png"), dtype=int)
-            (expected,) = sketcher.draw([crop.image], [index])
+            (expected,) = sketcher.draw_crops([crop], [index])
             assert np.abs(saved - np.asarray(expected, dtype=int)).max() <= 1
 
 
@@ -121,7 +123,7 @@ def test_an_unforeseen_fault_names_the_photo(sketcher: Sketcher, photos: Path, m
     def burst(*_: object) -> None:
         raise ZeroDivisionError("by zero")
 
-    monkeypatch.setattr(Sketcher, "draw", burst)
+    monkeypatch.setattr(Sketcher, "draw_crops", burst)
     (record,) = run(sketcher, jobs_of(photos / "a.jpg"), PENCIL)
     assert record.reason == f"{photos / 'a.jpg'}: ZeroDivisionError: by zero"
 
@@ -179,6 +181,22 @@ def test_a_record_as_json(sketcher: Sketcher, photos: Path) -> None:
     assert shown["faces"][0]["confidence"] > 0.99
     assert shown["sizes"] == [[200, 250]]
     assert shown["seconds"] > 0
+    placement = np.array(shown["faces"][0]["placement"])
+    left, right = (placement @ (*eye, 1) for eye in shown["faces"][0]["landmarks"][:2])
+    assert left == pytest.approx(EYES[0], abs=0.2)
+    assert right == pytest.approx(EYES[1], abs=0.2)
+
+
+def test_a_placement_leads_to_the_sketch_in_any_layout(sketcher: Sketcher, photos: Path) -> None:
+    eyes = {}
+    for layout in get_args(Layout):
+        options = Options(("pencil",), layout=layout, overwrite=True)
+        (record,) = run(sketcher, jobs_of(photos / "a.jpg"), options)
+        face = record.as_dict()["faces"][0]
+        eyes[layout] = np.array(face["placement"]) @ (*face["landmarks"][0], 1)
+    assert eyes["crop"] == pytest.approx(EYES[0], abs=0.2)
+    assert eyes["side-by-side"] == pytest.approx((200 + EYES[0][0], EYES[0][1]), abs=0.2)
+    assert eyes["photo"] == pytest.approx(face["landmarks"][0], abs=0.2)
 
 
 class Narrow(io.RawIOBase):

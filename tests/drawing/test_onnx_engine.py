@@ -54,7 +54,7 @@ def test_the_same_pictures_in_all_sizes_and_styles(
     assert isinstance(reference.engine, TorchEngine)
     assert onnx.config == reference.config
     image = portrait.resize(size)
-    ours, wanted = onnx.draw_every_style(image), reference.draw_every_style(image)
+    ours, wanted = (each.draw([image] * len(STYLES), range(len(STYLES))) for each in (onnx, reference))
     assert len(ours) == len(STYLES)
     for sketch, other in zip(ours, wanted, strict=True):
         assert (sketch.mode, sketch.size) == ("L", size)
@@ -79,6 +79,19 @@ def test_the_same_faces(onnx: Sketcher, reference: Sketcher, portrait_file: Path
     np.testing.assert_allclose(ours.face.landmarks, wanted.face.landmarks, rtol=0, atol=0.01)
     np.testing.assert_allclose(ours.face.box, wanted.face.box, rtol=0, atol=0.01)
     assert ours.face.confidence == pytest.approx(wanted.face.confidence, abs=1e-5)
+
+
+def test_the_same_person_and_the_same_portrait(onnx: Sketcher, reference: Sketcher, portrait: Image.Image) -> None:
+    image = portrait.resize((240, 304))
+    ours, wanted = onnx.engine.person(image), reference.engine.person(image)
+    assert ours is not None
+    assert wanted is not None
+    assert ours.shape == (38, 30)
+    assert np.ptp(wanted) > 0.05
+    np.testing.assert_allclose(ours, wanted, rtol=0, atol=1e-4)
+    (crop,), (other,) = onnx.crops(portrait), reference.crops(portrait)
+    assert crop.size == other.size
+    np.testing.assert_allclose(crop.placement, other.placement, rtol=0, atol=0.05)
 
 
 @pytest.mark.usefixtures("ordinary_machine")

@@ -41,9 +41,10 @@ def test_any_mode_gives_the_same_sketch(sketcher: Sketcher, portrait: Image.Imag
 def test_what_is_aligned_already_is_not_aligned_again(sketcher: Sketcher, portrait: Image.Image) -> None:
     (crop,) = sketcher.crops(portrait)
     (again,) = sketcher.crops(crop.image)
-    assert again.image.tobytes() == crop.image.tobytes()
+    assert again.drawn.tobytes() == crop.image.tobytes()
     assert np.array_equal(again.placement, np.eye(3))
-    assert sketcher.sketch(crop.image).tobytes() == sketcher.sketch(crop.image, align=False).tobytes()
+    whole = sketcher.sketch(crop.image, align=False)
+    assert sketcher.sketch(crop.image, finish="none").tobytes() == whole.tobytes()
 
 
 def test_a_shifted_crop_is_aligned_again(sketcher: Sketcher, portrait: Image.Image) -> None:
@@ -82,8 +83,8 @@ def test_a_taught_style_is_added_and_the_networks_are_shared(
     loaded = Sketcher.load(tiny_weights, "cpu", "fp32", styles=files)
     assert sketcher.styles == ("pencil", "ink")
     assert both.styles == loaded.styles == ("pencil", "ink", "chalk", "wash")
-    assert [sketch.tobytes() for sketch in both.draw_every_style(portrait.resize(FRAME_SIZE))] == [
-        sketch.tobytes() for sketch in loaded.draw_every_style(portrait.resize(FRAME_SIZE))
+    assert [sketch.tobytes() for sketch in both.draw([portrait.resize(FRAME_SIZE)] * 4, range(4))] == [
+        sketch.tobytes() for sketch in loaded.draw([portrait.resize(FRAME_SIZE)] * 4, range(4))
     ]
     assert isinstance(sketcher.engine, TorchEngine)
     assert isinstance(both.engine, TorchEngine)
@@ -196,3 +197,75 @@ def test_a_large_crop_is_not_aligned_again(large_sketcher: Sketcher, portrait: I
     assert crop.image.size == (400, 500)
     (again,) = large_sketcher.crops(crop.image)
     assert again.image.tobytes() == crop.image.tobytes()
+
+
+@pytest.fixture
+def seen(sketcher: Sketcher, monkeypatch: pytest.MonkeyPatch) -> Sketcher:
+    """One whose network sees a person in the middle of whatever it is shown, from top to bottom."""
+
+    def person(image: Image.Image) -> np.ndarray:
+        sureness = np.zeros((image.height // 4, image.width // 4), dtype=np.float32)
+        sureness[8:, image.width // 16 : -image.width // 16] = 1
+        return sureness
+
+    monkeypatch.setattr(sketcher.engine, "person", person)
+    return sketcher
+
+
+def test_a_portrait_shows_more_of_the_person_at_the_same_scale_of_the_face(
+    seen: Sketcher, portrait: Image.Image
+) -> None:
+    (wide,), (close,) = seen.crops(portrait), seen.crops(portrait, framing="face")
+    assert close.size == FRAME_SIZE
+    assert wide.size[1] > 1.3 * FRAME_SIZE[1]
+    assert wide.size[0] * 5 == wide.size[1] * 4
+    assert wide.frame_height == close.frame_height
+    assert np.allclose(wide.placement[:2, :2], close.placement[:2, :2])
+    assert wide.face is not None
+    for eye in wide.face.eyes:
+        across, down = wide.placement[:2] @ (*eye, 1)
+        assert 0.3 * wide.size[0] < across < 0.7 * wide.size[0]
+        assert 0.25 * wide.size[1] < down < 0.6 * wide.size[1]
+
+
+def test_size_is_the_height_of_the_portrait(seen: Sketcher, portrait: Image.Image) -> None:
+    (crop,) = seen.crops(portrait, size=700)
+    assert crop.size == (560, 700)
+    assert crop.frame_height < 700 / 1.3
+    assert seen.sketch(portrait, size=700).size == (560, 700)
+
+
+def test_only_the_photo_is_drawn_and_the_rest_is_paper(seen: Sketcher, portrait: Image.Image) -> None:
+    close_up = portrait.crop((150, 30, 310, 210))
+    (crop,) = seen.crops(close_up)
+    assert crop.drawn.width * crop.drawn.height < 0.9 * crop.size[0] * crop.size[1]
+    corners = crop.placement[:2, :2] @ np.array([(0, 160, 0, 160), (0, 0, 180, 180)]) + crop.placement[:2, 2:]
+    (left, top), (right, bottom) = corners.min(axis=1), corners.max(axis=1)
+    for picture in (seen.sketch(close_up), crop.image):
+        shown = pixels(picture)
+        assert picture.size == crop.size
+        # The fading is worked out coarsely.
+        above, below = shown[: max(0, int(top) - 4)], shown[int(bottom) + 4 :]
+        beside = shown[:, : max(0, int(left) - 4)], shown[:, int(right) + 4 :]
+        assert all((part == 255).all() for part in (above, below, *beside))
+        assert sum(part.size for part in (above, below, *beside)) > 0
+
+
+def test_a_network_that_cannot_tell_the_person_draws_the_face(sketcher: Sketcher, portrait: Image.Image) -> None:
+    assert sketcher.crops(portrait)[0].size == FRAME_SIZE
+
+
+def test_unknown_framings_and_finishes_are_named(sketcher: Sketcher, portrait: Image.Image) -> None:
+    with pytest.raises(InputError, match="unknown framing 'wide'; use portrait or face"):
+        sketcher.sketch(portrait, framing="wide")
+    with pytest.raises(InputError, match="unknown finish 'gilt'; use fade or none"):
+        sketcher.sketch(portrait, finish="gilt")
+
+
+def test_a_picture_in_the_frame_is_not_faded_without_align(sketcher: Sketcher, portrait: Image.Image) -> None:
+    framed = portrait.resize((400, 500))
+    faded, left = (sketcher.sketch(framed, align=False, finish=finish) for finish in ("fade", "none"))
+    assert faded.tobytes() == left.tobytes()
+    faded, left = (sketcher.sketch(portrait, align=False, finish=finish) for finish in ("fade", "none"))
+    assert (pixels(faded)[:20] == 255).all()
+    assert (pixels(left)[:20] < 255).any()

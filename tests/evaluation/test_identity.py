@@ -202,8 +202,8 @@ def test_dlib_knows_real_people_from_their_sketches(command: Command, tmp_path: 
         (root / folder).mkdir(parents=True)
     recogniser, seen = DlibRecogniser(torch.device("cpu")), []
     for name in ("astronaut", "grace_hopper"):
-        (crop,) = sketcher.crops(read_image(EXAMPLES / f"{name}.jpg"), size=FRAME_SIZE[1])
-        sketch = sketcher.draw([crop.image], [0])[0]
+        (crop,) = sketcher.crops(read_image(EXAMPLES / f"{name}.jpg"), size=FRAME_SIZE[1], framing="face")
+        sketch = sketcher.draw([crop.drawn], [0])[0]
         crop.image.save(root / "photos" / f"{name}.png")
         sketch.save(root / "sketches" / f"{name}.png")
         box = recogniser.locate(crop.image)
