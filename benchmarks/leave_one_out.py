@@ -46,8 +46,8 @@ from most_sketch.network.build import AnyGenerator, draw
 from most_sketch.pairs.pairs import Pair, find_pairs, hold_out, read_pair
 from most_sketch.photo.images import encode_image, read_image, write_bytes
 
-JUDGE = "lpips_squeeze"
-MEASURED = tuple(column for column in COLUMNS if column.key in ("fsim", "ssim", JUDGE))
+RANKED_BY = "lpips_squeeze"
+MEASURED = tuple(column for column in COLUMNS if column.key in ("fsim", "ssim", RANKED_BY))
 NAME = "taught"
 SHOWN = 6
 """Pairs on the sheet."""
@@ -86,35 +86,35 @@ def main() -> None:
     if max([*options.counts, *options.pix2pix]) > len(training):
         parser.error(f"--counts: {options.pairs} has {len(training)} pairs to teach with")
     found = load_metrics(options.backbones, torch.device("cpu"), offline=True)
-    if JUDGE in found.missing:
-        parser.error(found.missing[JUDGE])
+    if RANKED_BY in found.missing:
+        parser.error(found.missing[RANKED_BY])
     metrics = Metrics({column.key: found.available[column.key] for column in MEASURED}, {})
 
     weights = load_weights(options.weights)
     file = find_weights(options.weights)
     with tempfile.TemporaryDirectory() as folder:
-        judged = reduced(spread(held_out, options.limit or len(held_out)), options.reduce, Path(folder))
+        compared = reduced(spread(held_out, options.limit or len(held_out)), options.reduce, Path(folder))
         known = [
-            score(f"{style} (it has it)", method(weights, place), judged, metrics)
+            score(f"{style} (it has it)", method(weights, place), compared, metrics)
             for place, style in enumerate(weights.config.styles)
         ]
-        nearest = min(known, key=lambda row: row.scores[JUDGE])
-        trained = score(f"{options.trained} (all pairs)", method(*named(options.trained)), judged, metrics)
-        others = [score(other, method(*named(other)), judged, metrics) for other in options.other]
+        nearest = min(known, key=lambda row: row.scores[RANKED_BY])
+        trained = score(f"{options.trained} (all pairs)", method(*named(options.trained)), compared, metrics)
+        others = [score(other, method(*named(other)), compared, metrics) for other in options.other]
         rows = [nearest]
         for count in options.counts:
             style = options.out / f"{NAME}-{count}.safetensors"
             cost = teach(options.weights, training[:count], style, options)
             extended = with_styles(weights, read_styles_of(file, options.weights, [style]))
-            row = score(f"{count} pairs", method(extended, len(weights.config.styles)), judged, metrics)
+            row = score(f"{count} pairs", method(extended, len(weights.config.styles)), compared, metrics)
             rows.append(Row(row.title, row.scores, row.drawings, cost))
         for count in options.pix2pix:
             run = options.out / f"pix2pix-{count}"
             train_pix2pix(run, training[:count], options.minutes, options.reduce)
-            rows.append(score(f"Pix2Pix, {count} pairs", method(load_weights(run), 0), judged, metrics))
+            rows.append(score(f"Pix2Pix, {count} pairs", method(load_weights(run), 0), compared, metrics))
         rows += [*others, trained]
-        write_bytes(options.out / "sheet.png", encode_image(sheet(judged, rows), ".png"))
-    text = table([*(row for row in known if row is not nearest), *rows], nearest, trained, len(judged))
+        write_bytes(options.out / "sheet.png", encode_image(sheet(compared, rows), ".png"))
+    text = table([*(row for row in known if row is not nearest), *rows], nearest, trained, len(compared))
     write_bytes(options.out / "table.md", text.encode())
     sys.stdout.write(text)
 
@@ -222,9 +222,9 @@ def table(rows: Sequence[Row], nearest: Row, trained: Row, count: int) -> str:
     scores = [column.heading for column in MEASURED]
     headings = [f"{count} held-out pairs", *scores, "of the way", "minutes", "peak GiB"]
     lines = [headings, ["---"] * len(headings)]
-    way = nearest.scores[JUDGE] - trained.scores[JUDGE]
+    way = nearest.scores[RANKED_BY] - trained.scores[RANKED_BY]
     for row in rows:
-        share = f"{(nearest.scores[JUDGE] - row.scores[JUDGE]) / way:.0%}" if way > 0 else "n/a"
+        share = f"{(nearest.scores[RANKED_BY] - row.scores[RANKED_BY]) / way:.0%}" if way > 0 else "n/a"
         cost = ["", ""]
         if row.taught is not None:
             cost = [f"{row.taught['seconds'] / 60:.1f}", f"{row.taught['peak'] / (1 << 20):.2f}"]

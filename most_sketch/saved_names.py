@@ -1,6 +1,7 @@
-"""What settings, tensors and states were called in files that are older than their names of today. No torch here.
+"""Old names of settings, tensors, states and options. No torch here.
 
-Weights files, styles and runs' folders are read by all later code. This is the one place that knows the old names.
+Weights files, styles and runs' folders are read by all later code, and scripts keep their options. This is the one
+place that knows the old names.
 """
 
 from __future__ import annotations
@@ -38,6 +39,9 @@ RENAMED_TENSORS = (
     (re.compile(r"^judge\."), "photo_discriminator."),
 )
 """Parts of the names of tensors."""
+
+KEEP_PREDICTABLE_OFFSET = "--keep-habit"
+"""The option of `prepare` that is `--keep-predictable-offset` now."""
 
 Value = TypeVar("Value")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -78,6 +79,21 @@ def test_every_room_says_what_it_is_for_and_few_modules_stand_beside_them() -> N
         assert ast.get_docstring(ast.parse((PACKAGE / room / "__init__.py").read_text(encoding="utf-8")))
     assert sum(module.parent == Path() for module in MODULES) <= 9
     assert sum(module.parent == Path("training") for module in MODULES) <= 17
+
+
+OLD_WORDS = re.compile(
+    r"\b(Game|judge\w*|flatter\w*|learning_artist|_draw_better|_judgement|chance|View|own_share|[Hh]abits?|Displaced"
+    r"|[Kk]eep.habit|[Ll]essons?|teach_warp|straighten|dissimilarity|feature_dissimilarity|own_kind|LIKENESS|UNSURE"
+    r"|restyle|episodes?|fixed_memory|feature_matching|low_rank|style_memory|squares\.py)\b"
+)
+"""What the field's words have replaced, and what is gone."""
+READ = [PACKAGE / module for module in MODULES if module.name != "saved_names.py"]
+READ += [PACKAGE.parent / name for name in ("README.md", "docs/architecture.md", "docs/training.md")]
+
+
+@pytest.mark.parametrize("path", READ, ids=lambda path: path.name)
+def test_old_words_are_in_the_table_of_old_names_only(path: Path) -> None:
+    assert OLD_WORDS.findall(path.read_text(encoding="utf-8")) == []
 
 
 def test_what_a_file_says_is_read_without_torch() -> None:

@@ -1,4 +1,4 @@
-"""What a weights file or a style's file claims to be: its header, judged before memory is taken or anything is built.
+"""What a weights file or a style's file claims to be: its header, checked before memory is taken or anything is built.
 
 A safetensors file is eight bytes of length, a JSON header of that length, and the tensors' bytes. A file may come
 from anywhere, so nothing in it is believed: every size is bounded, and compared with the file's own.
@@ -54,7 +54,7 @@ ITEM_SIZES = {"F32": 4, "F16": 2, "BF16": 2}
 
 @dataclass(frozen=True)
 class Contents:
-    """What a safetensors file says to hold: tensors that it has room for, and metadata that nobody has judged."""
+    """What a safetensors file says to hold: tensors that it has room for, and metadata that nobody has checked."""
 
     metadata: Any
     shapes: dict[str, tuple[int, ...]]

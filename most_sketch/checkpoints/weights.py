@@ -61,7 +61,7 @@ def save_weights(
 
     `hold_out` is that of its training, where it was trained, and `trained` the photos that it was trained on. With the
     sketch encoder, which drawing does not need, the weights can be trained on with, and their memory can be written;
-    with the discriminator nothing is unlearnt until a new one has learnt to judge.
+    with the discriminator training goes on without unlearning: a new one would first have to learn.
     """
     generator, sketch_encoder, discriminator = networks if isinstance(networks, Networks) else Networks(networks)
     state = generator.state_dict() | prefixed(SKETCH_ENCODER, sketch_encoder) | prefixed(DISCRIMINATOR, discriminator)

@@ -13,6 +13,7 @@ from rich.progress import track
 from most_sketch.cli.help import PAIRS
 from most_sketch.cli.options import Device, MinConfidence, finite
 from most_sketch.errors import InputError, did_you_mean
+from most_sketch.saved_names import KEEP_PREDICTABLE_OFFSET
 from most_sketch.terminal import say
 
 
@@ -46,7 +47,7 @@ def prepare_command(
             rich_help_panel=PAIRS,
         ),
     ] = False,
-    keep_habit: Annotated[bool, typer.Option("--keep-habit", hidden=True)] = False,
+    by_its_old_name: Annotated[bool, typer.Option(KEEP_PREDICTABLE_OFFSET, hidden=True)] = False,
     onto: Annotated[
         str | None,
         typer.Option(
@@ -98,7 +99,7 @@ def prepare_command(
 
     if frame not in FRAMES:
         raise InputError(f"--frame {frame}: there are {', '.join(FRAMES)}{did_you_mean(frame, FRAMES)}")
-    keep_predictable_offset = keep_predictable_offset or keep_habit
+    keep_predictable_offset = keep_predictable_offset or by_its_old_name
     if keep_predictable_offset and not fit:
         raise InputError("--keep-predictable-offset goes with --fit")
     if onto and not fit:

@@ -1,4 +1,4 @@
-"""Contact sheets: photo, sketch and truth side by side, to be judged by eye."""
+"""Contact sheets: photo, sketch and truth side by side, to be compared by eye."""
 
 from __future__ import annotations
 

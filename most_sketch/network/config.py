@@ -15,7 +15,7 @@ MAX_STYLES, MAX_WIDTH, MAX_BLOCKS = 256, 1 << 14, 64
 FEATURE_STRIDES = (2, 4, 8, 16)
 
 LARGEST = 1.25
-"""How many times larger than its frame a network draws well. Judged by eye on three portraits, with `most-net`: strokes
+"""How many times larger than its frame a network draws well. Chosen by eye on three portraits, with `most-net`: strokes
 at 500 x 625 are as sure as at 400 x 500, and finer. Larger was not looked at."""
 
 

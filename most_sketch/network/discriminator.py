@@ -14,9 +14,8 @@ from most_sketch.network.layers import InstanceNorm
 class PatchDiscriminator(nn.Module):
     """Is each 70x70 patch of (photo, sketch) a real pair? Reference: Isola et al. 2017.
 
-    photo (B, 3, H, W) and sketch (B, 1, H, W) in [-1, 1], style (B,) index -> the features of every layer for
-    feature matching, and as the last of the list the logits (B, 1, h, w).
-    With several styles it is told which by one-hot planes.
+    photo (B, 3, H, W) and sketch (B, 1, H, W) in [-1, 1], style (B,) index -> logits (B, 1, h, w). With several styles
+    one-hot planes say which.
     Departure: instance instead of batch normalisation, which are the same at Pix2Pix's batch of one.
     """
 
@@ -38,10 +37,12 @@ class PatchDiscriminator(nn.Module):
         stages.append(nn.Sequential(nn.Conv2d(widths[-1], 1, 4, padding=1)))
         self.stages = nn.ModuleList(stages)
 
-    def forward(self, photo: Tensor, sketch: Tensor, style: Tensor) -> list[Tensor]:
+    def forward(self, photo: Tensor, sketch: Tensor, style: Tensor | None) -> Tensor:
         seen = [photo, sketch]
-        if self.styles > 1:
+        if self.styles > 1 and style is not None:
             planes = F.one_hot(style, self.styles).to(photo.dtype)[..., None, None]
             seen.append(planes.expand(-1, -1, *photo.shape[-2:]))
         features = torch.cat(seen, dim=1)
-        return [features := stage(features) for stage in self.stages]
+        for stage in self.stages:
+            features = stage(features)
+        return features

@@ -28,7 +28,7 @@ RIDGES = (1.0, 3.0, 10.0, 30.0, 100.0)
 FEWEST = 4
 """Pairs for each component."""
 WORTH = 0.1
-"""Least gain over the mean, as a share of its rms error in leave-one-out prediction. Less than that may be chance."""
+"""Least gain over the mean, as a share of its rms error in leave-one-out prediction. Less than that may be noise."""
 
 OFFSETS_FILE = "displaced.safetensors"
 """What `prepare` writes beside the pairs of a database whose drawings it bent."""

@@ -2,7 +2,7 @@
 
 A drawing that was bent onto its photo's landmarks (`bend`) still lies pixels away from them elsewhere, where nobody can
 foretell: a network that has to draw it there draws blurs, or learns each pair by heart. Registered, the strokes are
-judged where the network puts them. Reference: Kong et al. 2021 (RegGAN), whose registration network learns beside the
+compared where the network puts them. Reference: Kong et al. 2021 (RegGAN), whose registration network learns beside the
 generator; here the flow is found once, before training, by TV-L1 (Zach et al. 2007), as scikit-image has it.
 """
 

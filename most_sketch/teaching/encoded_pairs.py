@@ -1,4 +1,4 @@
-"""A memory for one new style, written from pairs in a network that stays as it is."""
+"""Pairs as a network that stays as it is encodes them, and how near its drawings are to theirs."""
 
 from __future__ import annotations
 
@@ -11,37 +11,30 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from most_sketch.errors import InputError
-from most_sketch.network.encoder import Encoder
 from most_sketch.network.generator import Generator, Renderer, pad_to_stride
 from most_sketch.network.matte import PAPER
-from most_sketch.network.memory import Memory, similarity, to_slots
+from most_sketch.network.memory import Memory
 
 PLACE = 8
 """Side in pixels of the places over which tone and strokes are compared."""
-PASSES = 3
-"""Times that all pairs are written."""
-DECAY = 0.9
-"""Alpha of Eq. 6. Departure: training's .99 is for thousands of batches, here there are some dozen."""
 NEARLY_WHITE = 0.8
 """The tone in [-1, 1] from which paper counts as white: scans of white paper are no whiter."""
 
 
 @dataclass(frozen=True)
-class SeenPair:
-    """A pair as the network sees it, padded to its feature stride.
+class EncodedPair:
+    """A pair of which the photo is encoded, padded to the network's feature stride.
 
-    `see` leaves it on the CPU and in half precision: a pair of 400 x 500 takes 8 MB.
+    `encode` leaves it on the CPU and in half precision: a pair of 400 x 500 takes 6 MB.
     """
 
     features: Tensor
     """(1, C, H / s, W / s) of the photo."""
     stem: Tensor
-    sketch_features: Tensor
-    """(1, C, H / s, W / s) of the drawing."""
     target: Tensor
     """The drawing, (1, 1, H, W) in [-1, 1]."""
 
-    def piece(self, side: int, rng: torch.Generator) -> SeenPair:
+    def piece(self, side: int, rng: torch.Generator) -> EncodedPair:
         """A random square of it, of about `side` pixels, or as much as there is."""
         height, width = self.features.shape[-2:]
         stride = self.target.shape[-1] // width
@@ -52,26 +45,25 @@ class SeenPair:
             unit = picture.shape[-1] // width
             return picture[..., top * unit : (top + high) * unit, left * unit : (left + wide) * unit]
 
-        return SeenPair(**{name: cut(part) for name, part in vars(self).items()})
+        return EncodedPair(**{name: cut(part) for name, part in vars(self).items()})
 
 
-def together(pairs: Sequence[SeenPair]) -> SeenPair:
+def batched(pairs: Sequence[EncodedPair]) -> EncodedPair:
     """Pairs of one size as a batch."""
-    return SeenPair(*(torch.cat(parts) for parts in zip(*(vars(pair).values() for pair in pairs), strict=True)))
+    return EncodedPair(*(torch.cat(parts) for parts in zip(*(vars(pair).values() for pair in pairs), strict=True)))
 
 
 @torch.no_grad()
-def see(generator: Generator, sketch_encoder: Encoder, photo: Tensor, sketch: Tensor) -> SeenPair:
+def encode(generator: Generator, photo: Tensor, sketch: Tensor) -> EncodedPair:
     """Encode a pair: photo (3, H, W) and sketch (1, H, W) in [-1, 1]."""
     stride, device = generator.config.feature_stride, next(generator.parameters()).device
     target = pad_to_stride(sketch[None], stride)
     features, stem = generator.encode(photo[None].to(device))
-    sketch_features, _ = sketch_encoder(target.to(device))
-    return SeenPair(*(part.half().cpu() for part in (features, stem, sketch_features, target)))
+    return EncodedPair(*(part.half().cpu() for part in (features, stem, target)))
 
 
-def draw_seen(
-    generator: Generator, memory: Memory, pair: SeenPair, paper: float = 1.0, renderer: Renderer | None = None
+def draw_encoded(
+    generator: Generator, memory: Memory, pair: EncodedPair, paper: float = 1.0, renderer: Renderer | None = None
 ) -> Tensor:
     """Draw a pair's photo with a memory of one style, on paper of its tone, as (1, 1, H, W) in [-1, 1]; or a batch.
 
@@ -83,7 +75,7 @@ def draw_seen(
 
 
 @torch.no_grad()
-def paper_of(generator: Generator, pairs: Sequence[SeenPair]) -> float:
+def paper_of(generator: Generator, pairs: Sequence[EncodedPair]) -> float:
     """The tone in [-1, 1] of the paper of drawings: the median where the network sees no person in the photos.
 
     White where that is as good as white, and by a network that tells no person from the background.
@@ -126,18 +118,18 @@ def _strokes(sketch: Tensor) -> Tensor:
 def mean_difference(
     generator: Generator,
     memory: Memory,
-    pairs: Sequence[SeenPair],
+    pairs: Sequence[EncodedPair],
     paper: float = 1.0,
     renderer: Renderer | None = None,
     reduce: int = 1,
 ) -> float:
-    """The mean `difference` of the drawings of pairs, as `draw_seen` draws them, and their sketches.
+    """The mean `difference` of the drawings of pairs, as `draw_encoded` draws them, and their sketches.
 
     Both are made `reduce` times smaller before.
     """
     differences = []
     for pair in pairs:
-        drawn = draw_seen(generator, memory, pair, paper, renderer)
+        drawn = draw_encoded(generator, memory, pair, paper, renderer)
         sketch, target = (F.avg_pool2d(picture, reduce) for picture in (drawn, pair.target.to(drawn)))
         differences.append(difference(sketch, target).item())
     return fmean(differences)
@@ -156,44 +148,3 @@ def memory_of(generator: Generator, style: int) -> Memory:
     if theirs.offsets is not None and memory.offsets is not None:
         memory.offsets.copy_(theirs.offsets[style][None])
     return memory
-
-
-def write(memory: Memory, pairs: Sequence[SeenPair], rng: torch.Generator) -> None:
-    """Write pairs into a memory as training does: photo features move keys, sketch features values. Eq. 5-6."""
-    style = torch.zeros(1, dtype=torch.long, device=memory.keys.device)
-    for _ in range(PASSES):
-        for place in torch.randperm(len(pairs), generator=rng).tolist():
-            pair = pairs[place]
-            memory.update(*_features(memory, pair), style, DECAY, rng)
-
-
-def write_together(memory: Memory, pairs: Sequence[SeenPair], rng: torch.Generator) -> None:
-    """Write pairs into a memory so that a value is what is drawn where its key is seen.
-
-    Every key becomes the mean of the photo features that pick it, its value that of the sketch features of the same
-    places; what no feature picks begins anew at a random place. Departure: in Eq. 5 sketch features choose the value
-    that they are most like, so hair that is drawn white moves the value of what was white before, and nothing tells
-    the key of hair. Training aligns the two by a loss on the encoders, which stand still here.
-    """
-    slots, channels = memory.keys.shape[1:]
-    for _ in range(PASSES):
-        sums = torch.zeros(slots, 2 * channels, device=memory.keys.device)
-        votes = torch.zeros(slots, device=sums.device)
-        for pair in pairs:
-            photo, sketch = (to_slots(part)[0] for part in _features(memory, pair))
-            photo = photo.detach()
-            picked = similarity(photo[None], memory.keys)[0].argmax(dim=-1)
-            sums.index_add_(0, picked, torch.cat([photo, sketch], dim=-1))
-            votes.index_add_(0, picked, torch.ones_like(picked, dtype=votes.dtype))
-        for slot in (votes == 0).nonzero().flatten().tolist():
-            pair = pairs[int(torch.randint(len(pairs), (), generator=rng))]
-            photo, sketch = (to_slots(part)[0] for part in _features(memory, pair))
-            place = int(torch.randint(len(photo), (), generator=rng))
-            sums[slot] = torch.cat([photo[place], sketch[place]])
-        means = (sums / votes.clamp(min=1)[:, None])[None]
-        memory.keys, memory.values = means[..., :channels], means[..., channels:]
-
-
-def _features(memory: Memory, pair: SeenPair) -> tuple[Tensor, Tensor]:
-    device = memory.keys.device
-    return pair.features.float().to(device), pair.sketch_features.float().to(device)

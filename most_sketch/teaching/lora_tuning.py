@@ -20,7 +20,7 @@ from most_sketch.network.generator import Generator, Renderer
 from most_sketch.network.lora import changeable
 from most_sketch.network.memory import Memory
 from most_sketch.network.precision import autocast, choose_precision
-from most_sketch.teaching.encoded_pairs import SeenPair, difference, draw_seen, together
+from most_sketch.teaching.encoded_pairs import EncodedPair, batched, difference, draw_encoded
 from most_sketch.training import losses
 from most_sketch.training.config import PRESETS
 from most_sketch.training.perceptual import PerceptualBackbone
@@ -68,7 +68,7 @@ class Tuned(NamedTuple):
 def tune(
     generator: Generator,
     memory: Memory,
-    pairs: Sequence[SeenPair],
+    pairs: Sequence[EncodedPair],
     budget: Budget,
     rng: torch.Generator,
     backbone: PerceptualBackbone | None = None,
@@ -100,10 +100,10 @@ def tune(
         share = min(1, (done + 1) / WARM_UP) * (1 + math.cos(math.pi * spent)) / 2
         generator_optimiser.param_groups[0]["lr"] = share * RATE
         chosen = torch.randint(len(pairs), (PIECES,), generator=rng).tolist()
-        pieces = together([pairs[place].piece(CROP, rng) for place in chosen])
+        pieces = batched([pairs[place].piece(CROP, rng) for place in chosen])
         discriminator.requires_grad_(False)
         with autocast(device, dtype):
-            drawn = draw_seen(generator, memory, pieces, paper, renderer)
+            drawn = draw_encoded(generator, memory, pieces, paper, renderer)
             sketch, target = (F.avg_pool2d(picture.float().to(device), reduce) for picture in (drawn, pieces.target))
             loss = RECONSTRUCTION_WEIGHT * (losses.reconstruction(sketch, target) + difference(sketch, target))
             loss = loss + ADVERSARIAL_WEIGHT * losses.adversarial_generator(_logits(discriminator, sketch))
@@ -126,7 +126,7 @@ def tune(
 
 def _logits(discriminator: PatchDiscriminator, sketch: Tensor) -> Tensor:
     """Patch logits of sketches. Departure: the discriminator sees no photo; it would learn so few by heart."""
-    logits: Tensor = discriminator(sketch.new_zeros(len(sketch), 3, *sketch.shape[2:]), sketch, None)[-1]
+    logits: Tensor = discriminator(sketch.new_zeros(len(sketch), 3, *sketch.shape[2:]), sketch, None)
     return logits.float()
 
 

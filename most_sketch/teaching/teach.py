@@ -1,4 +1,4 @@
-"""Teach weights a new style from a handful of pairs: frame them, write a memory, tune a renderer, compare."""
+"""Teach weights a new style from a handful of pairs: frame them, find the nearest style, tune a renderer, compare."""
 
 from __future__ import annotations
 
@@ -17,15 +17,13 @@ from most_sketch.checkpoints.find import DEFAULT_WEIGHTS, find_weights
 from most_sketch.checkpoints.hub import Hub
 from most_sketch.checkpoints.manifest import checksum
 from most_sketch.checkpoints.styles import Style, StyleInfo, check_name, with_names, with_styles
-from most_sketch.checkpoints.weights import load_networks
+from most_sketch.checkpoints.weights import load_weights
 from most_sketch.device import resolve_device
 from most_sketch.drawing.contact_sheets import captioned, contact_sheet
 from most_sketch.errors import InputError
 from most_sketch.network.build import draw
-from most_sketch.network.encoder import Encoder
 from most_sketch.network.generator import Generator
 from most_sketch.network.lora import change_of
-from most_sketch.network.memory import Memory
 from most_sketch.pairs.pairs import Pair, find_pairs, load_pair, read_pictures
 from most_sketch.pairs.paper import DARKEST_PAPER, border_level
 from most_sketch.pairs.prepare import Preparation, prepare
@@ -33,15 +31,7 @@ from most_sketch.photo.faces import FaceFinder
 from most_sketch.photo.frame import FRAME_HEIGHT, WHITE, scaled_size
 from most_sketch.photo.images import to_image
 from most_sketch.photo.mtcnn_networks import load_cascade
-from most_sketch.teaching.encoded_pairs import (
-    SeenPair,
-    mean_difference,
-    memory_of,
-    paper_of,
-    see,
-    write,
-    write_together,
-)
+from most_sketch.teaching.encoded_pairs import encode, mean_difference, memory_of, paper_of
 from most_sketch.teaching.lora_tuning import Budget, tune
 from most_sketch.training.augmentation import augment
 from most_sketch.training.config import TrainConfig
@@ -57,12 +47,6 @@ LOOKING = 0.25
 """Share of the time after which pairs are seen no more than once."""
 # Not mirrored: from which side a hand hatches is part of its style.
 MOVES = TrainConfig(flip=False, shift=4, tone=0.15, rotate=3, zoom=0.08, blur=0.3, noise=0.2, jpeg=0.2)
-WAYS: dict[str, Callable[[Memory, Sequence[SeenPair], torch.Generator], None]] = {
-    "nearest": lambda *_: None,
-    "written": write,
-    "written together": write_together,
-}
-"""Of beginning with the memory of the nearest style."""
 COMPARED = 4
 """Pairs whose drawings decide which style is nearest, and rows of the sheet."""
 
@@ -96,7 +80,7 @@ class Taught:
     nearest: str
     """The style of the weights that it began with."""
     differences: dict[str, float]
-    """What was tried, in that order, and the `encoded_pairs.difference` of its drawings; the least was kept."""
+    """`encoded_pairs.difference` of the drawings in the nearest style, and of those that were tuned."""
     kept: str
     held_out: int
     """Pairs that were only compared with; 0 if the pairs that taught were."""
@@ -126,13 +110,13 @@ def teach(
     how = how or Teaching()
     device = resolve_device(how.device)
     path = find_weights(weights, Hub(offline=offline))
-    loaded, sketch_encoder, _ = load_networks(path)
+    loaded = load_weights(path)
     _check(name, weights, loaded.config.styles)
     with_names(loaded.config, [name])
     if not loaded.config.memory:
         raise InputError(f"{weights}: holds no memory, which is what a style is taught as (memory=false)")
-    if not isinstance(loaded, Generator) or sketch_encoder is None:
-        raise InputError(f"{weights}: holds no sketch encoder, which writes memories; train anew, or use most-net")
+    if not isinstance(loaded, Generator):
+        raise InputError(f"{weights}: is a {loaded.config.architecture}, and a style is taught to a MOST-Net")
     pairs = find_pairs(Path(folder))
     if len(pairs) > MAX_PAIRS:
         raise InputError(f"{folder}: {len(pairs)} pairs; a style is taught from at most {MAX_PAIRS}, train takes more")
@@ -141,10 +125,9 @@ def teach(
     if not pictures:
         more = f" ({problems[0]})" if problems else ""
         raise InputError(f"{folder}: no pair can be used{more}")
-    networks = loaded.to(device), sketch_encoder.to(device)
     called = Path(weights).resolve().name if Path(weights).exists() else str(weights)
     info = StyleInfo(1, name, description, called, checksum(path), len(pictures))
-    taught = _learn(*networks, pictures, info, how, backbone and backbone.to(device), report)
+    taught = _learn(loaded.to(device), pictures, info, how, backbone and backbone.to(device), report)
     return replace(taught, problems=tuple(problems), unaided=unaided)
 
 
@@ -205,7 +188,6 @@ def _read(
 
 def _learn(
     generator: Generator,
-    sketch_encoder: Encoder,
     pictures: Sequence[tuple[Tensor, Tensor]],
     info: StyleInfo,
     how: Teaching,
@@ -219,15 +201,15 @@ def _learn(
 
     plain = []
     for photo, sketch in pictures:
-        plain.append(see(generator, sketch_encoder, photo, sketch))
-        report("looking at the pairs", len(plain), len(pictures))
+        plain.append(encode(generator, photo, sketch))
+        report("encoding the pairs", len(plain), len(pictures))
     paper = paper_of(generator, plain)
     seen, compared_pairs = [plain[place] for place in teaching], [plain[place] for place in compared]
     shown = seen[:COMPARED]
     for place in (min(VIEWS, MOST_VIEWS // len(teaching)) - 1) * teaching:
         if time.monotonic() - start > LOOKING * 60 * how.minutes:
             break
-        seen.append(see(generator, sketch_encoder, *_moved(*pictures[place], rng)))
+        seen.append(encode(generator, *_moved(*pictures[place], rng)))
 
     unlike = []
     for place in range(len(generator.config.styles)):
@@ -235,34 +217,23 @@ def _learn(
         report("looking for the nearest style", place + 1, len(generator.config.styles))
     nearest = unlike.index(min(unlike))
 
-    memories = {name: memory_of(generator, nearest) for name in WAYS}
-    for name, writing in WAYS.items():
-        writing(memories[name], seen, rng)
+    memory = memory_of(generator, nearest)
     comparing = time.monotonic()
-    differences = {}
-    for name, memory in memories.items():
-        differences[name] = mean_difference(generator, memory, compared_pairs, paper, reduce=how.reduce)
-        report("writing the memory", len(differences), len(memories))
-
-    # The last comparison and the sheet still come, and take no longer than those of the three did.
-    left = 60 * how.minutes - (time.monotonic() - start) - (time.monotonic() - comparing)
+    differences = {"nearest": mean_difference(generator, memory, compared_pairs, paper, reduce=how.reduce)}
+    # The second comparison and the sheet still come, and take no longer than this comparison twice.
+    left = 60 * how.minutes - (time.monotonic() - start) - 2 * (time.monotonic() - comparing)
     told = partial(report, "tuning")
-    budget = Budget(how.steps, left)
-    # What the renderer knows to draw from: tuned with a memory that was written, it draws worse.
-    known = memories["nearest"]
-    tuned = tune(generator, known, seen, budget, rng, backbone, told, paper, how.reduce)
+    tuned = tune(generator, memory, seen, Budget(how.steps, left), rng, backbone, told, paper, how.reduce)
     if tuned:
-        differences["tuned"] = mean_difference(generator, known, compared_pairs, paper, tuned.renderer, how.reduce)
+        differences["tuned"] = mean_difference(generator, memory, compared_pairs, paper, tuned.renderer, how.reduce)
     kept = min(differences, key=lambda name: differences[name])
 
     names = generator.config.styles
-    made = f"from {names[nearest]}, {kept}"
     if tuned and kept == "tuned":
-        made += f" in {tuned.steps} steps"
-    elif kept == "nearest":
-        made = f"{names[nearest]} as it is: nothing that was written or tuned came nearer"
-    change = change_of(tuned.renderer, generator.renderer) if tuned and kept == "tuned" else {}
-    memory = memories.get(kept, known)
+        made = f"from {names[nearest]}, tuned in {tuned.steps} steps"
+        change = change_of(tuned.renderer, generator.renderer)
+    else:
+        made, change = f"{names[nearest]} as it is: nothing that was tuned came nearer", {}
     offset = None if memory.offsets is None else memory.offsets[0].detach()
     style = Style(replace(info, made=made, paper=paper), memory.keys[0], memory.values[0], change, offset).half()
     sheet = _sheet(generator, style, nearest, [pictures[place] for place in compared[:COMPARED]])

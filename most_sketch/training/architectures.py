@@ -177,8 +177,8 @@ class CycleGANTraining(nn.Module):
         """The losses of the photos that were made, with the discriminator frozen, and of the discriminator."""
         nothing = torch.zeros_like(photo[:, :1])
         frozen = {name: value.detach() for name, value in self.photo_discriminator.named_parameters()}
-        fake = functional_call(self.photo_discriminator, frozen, (made, nothing, style))[-1]
-        real, caught = (self.photo_discriminator(seen, nothing, style)[-1] for seen in (photo, made.detach()))
+        fake = functional_call(self.photo_discriminator, frozen, (made, nothing, style))
+        real, caught = (self.photo_discriminator(seen, nothing, style) for seen in (photo, made.detach()))
         discriminator_loss, generator_loss = self.gan_loss
         caught_loss = discriminator_loss(caught.float(), 0.0)
         return generator_loss(fake.float()), discriminator_loss(real.float(), 1.0) + caught_loss

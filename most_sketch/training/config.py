@@ -56,7 +56,7 @@ class LossWeights:
     identity: float = 0.0
     """A sketch drawn once more stays a sketch, and a photo a photo: the identity loss of Zhu et al. 2017."""
     photo_adversarial: float = 0.0
-    """Of the photos made of sketches, with their judge."""
+    """Of the photos made of sketches, with a discriminator of photos."""
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -93,8 +93,8 @@ class TrainConfig:
     """Side of the random square of each pair that a step sees; None takes the whole frame. On a CPU a step's time
     goes with the area, and what is learnt in it is nearly the same."""
     reduce: tuple[int, ...] = (1,)
-    """How many times smaller the drawings of each style, in their order, are judged than they are drawn; 1 for those
-    not named. For styles whose own drawings have not the detail of the frame: enlarged ones would teach blur."""
+    """How many times smaller than drawn the losses of each style are computed, in the order of the styles; 1 for those
+    not named. For styles whose drawings have less detail than the frame: enlarged drawings would teach blur."""
     coarse: tuple[str, ...] = ()
     """Databases (folders of pairs) whose drawings have less detail than their style's others, as NAME=N: how many times
     smaller than they are drawn they are compared, instead of what `reduce` says."""
@@ -107,7 +107,7 @@ class TrainConfig:
     """Side of the random square on which the VGG losses are taken; None takes the whole frame.
     The crop's expectation is the whole frame's loss, at a fraction of the time on a CPU."""
     least_squares: bool = False
-    """Judge by squares instead of cross-entropy: CycleGAN's game."""
+    """Least squares instead of cross-entropy as the adversarial loss, as in CycleGAN."""
     unit_features: bool = False
     """Compare only the directions of VGG features at each place, as LPIPS does: the faint strokes of hair and cheeks
     then count as much as outlines. Beyond the paper; it brings the texture."""
@@ -116,9 +116,9 @@ class TrainConfig:
     shares: tuple[int, ...] = (1,)
     """Turns of each style among the samples, in the order of the styles; 1 for those not named."""
     cross_style: float = 0.0
-    """Share of the drawings made in another style than their pair's, which has no sketch of that style: only the
-    discriminator, without the photo, and the content loss judge them. It teaches a style with studio photos, say,
-    to draw the photos of the others. One of each rank's share of a batch is left. Beyond the paper."""
+    """Share of the drawings made in another style than their pair's. There is no sketch of that style, so only the
+    adversarial loss, without the photo, and the content loss apply. It teaches a style with studio photos, say, to
+    draw the photos of the others. One sample of each rank's share of a batch keeps its style. Beyond the paper."""
     train_warp: bool = False
     """Train the warp anew for these pairs (`warp_training`), though `--init` brings one that is trained."""
     hold_out: int = 10

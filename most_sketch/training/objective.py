@@ -68,7 +68,7 @@ class Objective:
     def __init__(
         self,
         config: TrainConfig,
-        discriminator: Callable[[Tensor, Tensor, Tensor], list[Tensor]],
+        discriminator: Callable[[Tensor, Tensor, Tensor], Tensor],
         perceive: Callable[[Tensor], Pools] | None,
         autocast: Callable[[], torch.autocast],
     ) -> None:
@@ -89,7 +89,7 @@ class Objective:
     def _terms(self, group: ScaleGroup, rng: torch.Generator) -> dict[str, Tensor]:
         """A group's part of the terms."""
         with self.autocast():
-            logits = self.discriminator(group.photo, group.sketch, group.style)[-1]
+            logits = self.discriminator(group.photo, group.sketch, group.style)
         terms = {"adversarial": group.weight * self.gan_loss.generator_loss(logits.float())}
         if group.paired_weight:
             sketch, target = group.sketch[group.has_target], group.target[group.has_target]

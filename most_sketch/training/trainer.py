@@ -143,7 +143,7 @@ class Trainer:
 
     def _discriminator_loss(self, group: ScaleGroup, label: float) -> Tensor:
         """The group's part of the discriminator's loss, for sketches that are real (label 1) or drawn (0)."""
-        logits = self.ddp_discriminator(group.photo, group.sketch.detach(), group.style)[-1]
+        logits = self.ddp_discriminator(group.photo, group.sketch.detach(), group.style)
         return group.weight * self.objective.gan_loss.discriminator_loss(logits.float(), label)
 
     def _set_rates(self) -> None:

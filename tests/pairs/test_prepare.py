@@ -19,6 +19,7 @@ from most_sketch.photo.faces import FaceFinder
 from most_sketch.photo.frame import EYES, extend_with_paper, place_by_eyes, place_whole, to_frame
 from most_sketch.photo.images import read_image
 from most_sketch.photo.mtcnn_networks import load_cascade
+from most_sketch.saved_names import KEEP_PREDICTABLE_OFFSET
 
 
 def darkened(photo: Image.Image) -> Image.Image:
@@ -212,13 +213,20 @@ def test_scans_without_points_are_placed_by_their_own_faces(command: Command, sc
 
 def test_an_offset_that_all_drawings_have_stays(command: Command, scan: Path, tmp_path: Path) -> None:
     """The only pair of a database is its mean: nothing is left to bend but what the eyes cannot say."""
-    for folder, options in {"placed": (), "kept": ("--fit", "--keep-predictable-offset")}.items():
+    ways = {
+        "placed": (),
+        "kept": ("--fit", "--keep-predictable-offset"),
+        "by its old name": ("--fit", KEEP_PREDICTABLE_OFFSET),
+    }
+    for folder, options in ways.items():
         assert command("prepare", scan, tmp_path / folder, *options, "--device", "cpu").code == 0
     placed, kept = (
         np.asarray(Image.open(tmp_path / folder / "x" / "sketches" / "astronaut.png"), dtype=float)
         for folder in ("placed", "kept")
     )
     assert np.abs(placed - kept)[100:190, 60:140].mean() < 4
+    again = (tmp_path / folder / "x" / "sketches" / "astronaut.png" for folder in ("kept", "by its old name"))
+    assert len({path.read_bytes() for path in again}) == 1
     assert LandmarkOffsets.read(tmp_path / "placed" / "x") is None
     measured = LandmarkOffsets.read(tmp_path / "kept" / "x")
     assert measured is not None

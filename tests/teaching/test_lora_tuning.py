@@ -9,11 +9,10 @@ import torch
 from drawn_pairs import draw_pair
 from tiny_runs import still_network
 
-from most_sketch.network.encoder import Encoder
 from most_sketch.network.generator import Generator
 from most_sketch.network.lora import change_of, changed
 from most_sketch.photo.images import to_tensor
-from most_sketch.teaching.encoded_pairs import SeenPair, draw_seen, mean_difference, memory_of, see
+from most_sketch.teaching.encoded_pairs import EncodedPair, draw_encoded, encode, mean_difference, memory_of
 from most_sketch.teaching.lora_tuning import RANK, Budget, tune
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -25,13 +24,12 @@ def generator() -> Generator:
 
 
 @pytest.fixture
-def pairs(generator: Generator) -> list[SeenPair]:
+def pairs(generator: Generator) -> list[EncodedPair]:
     """Of an artist who draws as another network does."""
     torch.manual_seed(1)
-    encoder = Encoder(1, generator.config).requires_grad_(False)
     artist = Generator(generator.config).requires_grad_(False)
     photos = [to_tensor(draw_pair(seed, (74, 82))[0]) for seed in range(3)]
-    return [see(generator, encoder, photo, artist(photo[None], torch.tensor([0]))[0]) for photo in photos]
+    return [encode(generator, photo, artist(photo[None], torch.tensor([0]))[0]) for photo in photos]
 
 
 def rng() -> torch.Generator:
@@ -44,7 +42,7 @@ def spent(*steps: int) -> list[tuple[int, int]]:
 
 @pytest.mark.parametrize("reduce", [1, 2])
 def test_drawings_come_nearer_and_only_what_is_of_the_style_moves(
-    generator: Generator, pairs: Sequence[SeenPair], reduce: int
+    generator: Generator, pairs: Sequence[EncodedPair], reduce: int
 ) -> None:
     before = {name: value.clone() for name, value in generator.state_dict().items()}
     memory = memory_of(generator, 0)
@@ -63,21 +61,21 @@ def test_drawings_come_nearer_and_only_what_is_of_the_style_moves(
 
 
 def test_what_is_kept_of_the_renderer_draws_the_same_and_is_small(
-    generator: Generator, pairs: Sequence[SeenPair]
+    generator: Generator, pairs: Sequence[EncodedPair]
 ) -> None:
     memory = memory_of(generator, 0)
     tuned = tune(generator, memory, pairs, Budget(10, 600), rng())
     assert tuned is not None
     change = change_of(tuned.renderer, generator.renderer)
     again = changed(generator.renderer, change)
-    drawn, the_same = (draw_seen(generator, memory, pairs[0], renderer=each) for each in (tuned.renderer, again))
+    drawn, the_same = (draw_encoded(generator, memory, pairs[0], renderer=each) for each in (tuned.renderer, again))
     torch.testing.assert_close(drawn, the_same, atol=1e-4, rtol=0)
-    assert not torch.allclose(drawn, draw_seen(generator, memory, pairs[0]), atol=1e-2)
+    assert not torch.allclose(drawn, draw_encoded(generator, memory, pairs[0]), atol=1e-2)
     assert {tensor.shape[1] for name, tensor in change.items() if name.endswith(".up")} <= set(range(1, RANK + 1))
 
 
-def test_the_same_chance_gives_the_same_whatever_torch_has_drawn_before(
-    generator: Generator, pairs: Sequence[SeenPair]
+def test_the_same_seed_gives_the_same_whatever_torch_has_drawn_before(
+    generator: Generator, pairs: Sequence[EncodedPair]
 ) -> None:
     first, second = (tune(generator, memory_of(generator, 0), pairs, Budget(3, 600), rng()) for _ in range(2))
     assert first is not None
@@ -86,7 +84,7 @@ def test_the_same_chance_gives_the_same_whatever_torch_has_drawn_before(
         assert torch.equal(one, other)
 
 
-def test_time_decides_how_many_steps_there_are(generator: Generator, pairs: Sequence[SeenPair]) -> None:
+def test_time_decides_how_many_steps_there_are(generator: Generator, pairs: Sequence[EncodedPair]) -> None:
     memory = memory_of(generator, 0)
     assert tune(generator, memory, pairs, Budget(60, 0), rng()) is None
     told: list[tuple[int, int]] = []

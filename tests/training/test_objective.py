@@ -62,8 +62,8 @@ def test_terms_are_means_over_the_batch_however_it_is_grouped() -> None:
     photo, sketch, target = torch.rand(4, 3, 8, 8), torch.rand(4, 1, 8, 8), torch.rand(4, 1, 8, 8)
     style, has_target = torch.tensor([0, 1, 0, 1]), torch.tensor([True, False, True, True])
 
-    def discriminator(photo: torch.Tensor, sketch: torch.Tensor, style: torch.Tensor) -> list[torch.Tensor]:
-        return [(photo + sketch).mean(dim=1, keepdim=True) + style[:, None, None, None]]
+    def discriminator(photo: torch.Tensor, sketch: torch.Tensor, style: torch.Tensor) -> torch.Tensor:
+        return (photo + sketch).mean(dim=1, keepdim=True) + style[:, None, None, None]
 
     objective = Objective(TrainConfig(), discriminator, None, lambda: torch.autocast("cpu", enabled=False))
     (whole,) = scale_groups((1, 1, 1, 1), photo, sketch, target, style, has_target)

@@ -1,6 +1,6 @@
 """Where sketches differ from the artist's: LPIPS by part of the picture, and pairs trained on beside held-out ones.
 
-    python benchmarks/score_regions.py PAIRS [--weights NAME ...] [--backbones DIR] [--bent BENT] [--map FILE]
+    python benchmarks/analysis/score_regions.py PAIRS [--weights NAME ...] [--backbones DIR] [--bent BENT] [--map FILE]
 
 PAIRS are those of CUFS or in its frame, and their held-out tenth is drawn. A row for each database and each of the
 weights: the mean of LPIPS-SqueezeNet's map in each part, and its share of the whole. `--map FILE` saves the mean maps

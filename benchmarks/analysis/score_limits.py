@@ -1,7 +1,7 @@
 """What moves the scores: held-out sketches themselves, blurred or shifted, and drawn ones with noise, less contrast or
 smooth paper.
 
-    python benchmarks/score_limits.py PAIRS [--weights most-net] [--backbones DIR]
+    python benchmarks/analysis/score_limits.py PAIRS [--weights most-net] [--backbones DIR]
 
 PAIRS are those of CUFS or in its frame; the held-out tenth of them is scored, which the weights must not have seen.
 """

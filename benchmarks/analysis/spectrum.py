@@ -1,6 +1,6 @@
 """Which strokes are missing: the energy of drawn sketches beside the artist's, by how fine it is.
 
-    python benchmarks/spectrum.py PAIRS [--weights NAME ...] [--against OTHER] [--trained]
+    python benchmarks/analysis/spectrum.py PAIRS [--weights NAME ...] [--against OTHER] [--trained]
 
 A row for each database and each of the weights: the energy of their sketches as a share of that of the artist's, in
 bands of a twentieth of a wave per pixel, from shading (0 to .05) to single pixels (.45 to .5). The held-out tenth is
