@@ -42,7 +42,7 @@ def test_a_run_begun_before_the_rooms_goes_on_as_it_would_have(tmp_path: Path, m
     assert {name: tuple(step[name] for step in steps) for name in FIGURES} == {
         name: pytest.approx(values, rel=1e-3) for name, values in FIGURES.items()
     }
-    assert set(final) == {"validation_l1", "validation_ssim", "validation_fsim"}
+    assert set(final) >= {"validation_l1", "validation_ssim", "validation_fsim"}
     assert run.state()["step"] == 4
     assert load_weights(run.weights_file).config == run.record().model
 
