@@ -3,8 +3,9 @@
     pip install mediapipe==0.10.21          # in an environment of its own: it asks for an older numpy
     python examples/face_landmarks.py SET
 
-Wherever SET holds folders photos/ and sketches/, photo_points/NAME.pts and sketch_points/NAME.pts are written beside
-them, in iBUG's format. Names of pictures in which no face was found are printed; `prepare` looks for these itself.
+Wherever SET holds folders photos/ and sketches/, or with these words in their names, photo_points/NAME.pts and
+sketch_points/NAME.pts are written beside them, in iBUG's format. Names of pictures in which no face was found are
+printed; `prepare` looks for these itself.
 
 MediaPipe's face mesh (Apache 2.0) finds the points, in pencil drawings too.
 """
@@ -20,7 +21,8 @@ import numpy as np
 from person_masks import pictures
 from PIL import Image
 
-FOLDERS = {"photos": "photo_points", "sketches": "sketch_points"}
+FOLDERS = {"photo": "photo_points", "sketch": "sketch_points"}
+"""What the names of folders of pictures say, and the folders beside them that get their points."""
 LARGEST = 1600
 """Longer pictures are searched at this length."""
 MARGINS = (0.0, 0.3, 0.8)
@@ -58,8 +60,10 @@ def _search(mesh: object, picture: Image.Image, margin: float) -> np.ndarray | N
 
 def write_points(root: Path) -> None:
     """Write the points of all pictures of a paired set."""
-    for folder, points_folder in FOLDERS.items():
-        for path, points in points_of(pictures(root.rglob(folder))):
+    for word, points_folder in FOLDERS.items():
+        folders = [path for path in sorted(root.rglob("*")) if word in path.name.lower() and path.is_dir()]
+        folders = [path for path in folders if path.name not in FOLDERS.values()]
+        for path, points in points_of(pictures(folders)):
             if points is None:
                 sys.stderr.write(f"{path}: no face found\n")
                 continue

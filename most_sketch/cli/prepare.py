@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -13,8 +15,11 @@ from rich.progress import track
 from most_sketch.cli.help import PAIRS
 from most_sketch.cli.options import Device, MinConfidence, finite
 from most_sketch.errors import InputError, did_you_mean
+from most_sketch.photo.images import WRITE_FORMATS
 from most_sketch.saved_names import KEEP_PREDICTABLE_OFFSET
 from most_sketch.terminal import say
+
+POINTS_REMEDY = "examples/face_landmarks.py writes the points of a face mesh beside photos and drawings"
 
 
 def prepare_command(
@@ -80,6 +85,14 @@ def prepare_command(
             rich_help_panel=PAIRS,
         ),
     ] = "cufs",
+    sheet: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PNG",
+            help="A sheet of photo, drawing and both in one, doubtful pairs first; a page of all of them beside it.",
+            rich_help_panel=PAIRS,
+        ),
+    ] = None,
     min_confidence: MinConfidence = 0.9,
     device: Device = "auto",
 ) -> None:
@@ -92,8 +105,10 @@ def prepare_command(
     from most_sketch.device import resolve_device
     from most_sketch.drawing.sketcher import Sketcher
     from most_sketch.pairs.landmarks import FRAMES
-    from most_sketch.pairs.pairs import find_pairs
-    from most_sketch.pairs.prepare import Preparation, prepare
+    from most_sketch.pairs.pairs import nothing_found, survey
+    from most_sketch.pairs.prepare import prepare
+    from most_sketch.pairs.reading import Preparation
+    from most_sketch.pairs.review import write_review
     from most_sketch.photo.faces import FaceFinder
     from most_sketch.photo.mtcnn_networks import load_cascade
 
@@ -104,27 +119,49 @@ def prepare_command(
         raise InputError("--keep-predictable-offset goes with --fit")
     if onto and not fit:
         raise InputError("--onto goes with --fit")
+    if sheet is not None and sheet.suffix.lower() not in WRITE_FORMATS:
+        raise InputError(f"--sheet {sheet}: a picture's name ends in {', '.join(WRITE_FORMATS)}")
     origin, target = source.resolve(), destination.resolve()
     if origin == target or origin in target.parents or target in origin.parents:
         raise InputError(f"{destination}: the pairs in the frame need a folder of their own, outside {source}")
-    pairs = find_pairs(source)
+    found = survey(source, joined=True)
+    pairs = found.pairs
+    unusable = [*found.doubled, *(f"{path}: without a partner of the same name" for path in found.alone), *found.unread]
+    if not pairs and not unusable:
+        raise nothing_found(source)
     how = Preparation(scale, frame, fit, keep_predictable_offset, keep_paper, smooth_paper, min_confidence)
     if onto:
         say(f"before each database the photos are drawn by {onto}, and the drawings registered")
     draw = partial(Sketcher.load(onto, device).sketch, align=False) if onto else None
     prepared = prepare(pairs, destination, FaceFinder(load_cascade(resolve_device(device))), how, draw)
     console = Console(stderr=True)
-    progress = track(prepared, "", len(pairs), console=console, disable=not console.is_terminal)
-    results = list(progress)
+    results = list(track(prepared, "", len(pairs), console=console, disable=not console.is_terminal))
     problems = [result.problem for result in results if result.problem]
-    for heading, lines in (
-        ("left out:", problems),
-        ("paper kept as it is:", [result.notice for result in results if result.notice]),
-    ):
-        if lines:
-            say(heading)
-        for line in lines:
-            say(f"  {line}")
+    _tell("left out:", [*unusable, *problems])
+    outcomes = [(result.pair.name, result.outcome) for result in results if result.outcome]
+    _tell("paper kept as it is:", [f"{name}: {each.kept_paper}" for name, each in outcomes if each.kept_paper])
+    _tell("paper stays dark:", [name for name, each in outcomes if each.dark_paper])
+    _tell("doubtful:", [f"{name}: {each.doubt}" for name, each in outcomes if each.doubt])
+    if fit and outcomes:
+        bent = Counter(each.bent_by for _, each in outcomes)
+        for by in sorted(filter(None, bent)):
+            say(f"bent onto their photos by {by}: {bent[by]}")
+        if bent[""]:
+            say(f"not bent: {bent['']} of one size with their photos; {POINTS_REMEDY}")
+        if bent["5 points"]:
+            say(f"five points say little of a face; {POINTS_REMEDY}")
+        if onto:
+            say(f"registered: {sum(each.registered for _, each in outcomes)}")
     say(f"{len(pairs) - len(problems)} of {len(pairs)} pairs are in {destination}")
     if len(problems) == len(pairs):
         raise typer.Exit(1)
+    if sheet is not None:
+        say(f"look at {sheet} and {write_review(sheet, results, destination)}")
+
+
+def _tell(heading: str, lines: Sequence[str]) -> None:
+    """Say lines below a heading, if there are any."""
+    if lines:
+        say(heading)
+    for line in lines:
+        say(f"  {line}")

@@ -13,7 +13,8 @@ from most_sketch.checkpoints.weights import load_weights
 from most_sketch.errors import InputError, WeightsError, did_you_mean
 from most_sketch.evaluation.baselines import Method, Nearest, dodge, grey
 from most_sketch.network.build import draw as draw_with
-from most_sketch.pairs.pairs import Pair, name_key
+from most_sketch.pairs.layouts import name_key
+from most_sketch.pairs.pairs import Pair
 from most_sketch.photo.folders import is_clutter
 from most_sketch.photo.images import IMAGE_SUFFIXES, read_image, require_numbers, to_tensor
 

@@ -30,6 +30,9 @@ own), MTCNN's five, iBUG's 68, and MediaPipe's face mesh without and with irises
 MOUTH_OF: dict[int, tuple[int, ...]] = {3: (2,), 5: (3, 4), 68: tuple(range(48, 68)), 468: (13, 14), 478: (13, 14)}
 """The points whose middle is that of the mouth."""
 
+OUTSIDE = 0.5
+"""Points may lie outside of a picture by this share of the distance of the eyes."""
+
 MESH_EYES = ((75.7, 127.0), (125.3, 127.0))
 """Where the middles of the corners of the eyes are in the frame of CUFS: the mean of the face mesh's over its training
 photos. MTCNN's eyes are the pupils."""
@@ -53,7 +56,27 @@ def read_points(path: Path) -> Points:
         raise InputError(f"{path}: {len(points)} points; eyes are known in {', '.join(map(str, EYES_OF))} points")
     if not np.isfinite(points).all() or np.ptp(points[:, 0]) < 1:
         raise InputError(f"{path}: its points are not those of a face")
+    left, right = eyes_of(points)
+    if left[0] >= right[0]:
+        raise InputError(f"{path}: its left eye is right of the right one; left and right are as seen in the picture")
     return points
+
+
+def check_inside(points: Points, size: tuple[int, int], path: Path) -> None:
+    """Raise `InputError` for points that lie outside of their picture of this (width, height).
+
+    A chin may be cut off; eyes and mouth may not.
+    """
+    left, right = eyes_of(points)
+    mouth = points[list(MOUTH_OF[len(points)])].mean(axis=0)
+    features = np.array([left, right, mouth])
+    beyond = OUTSIDE * np.hypot(*np.subtract(right, left))
+    if (features < 0).any() or (features > size).any() or (points < -beyond).any() or (points > size + beyond).any():
+        low, high = points.min(axis=0), points.max(axis=0)
+        raise InputError(
+            f"{path}: its points lie outside of the picture, from ({low[0]:.0f}, {low[1]:.0f}) to "
+            f"({high[0]:.0f}, {high[1]:.0f}) of {size[0]} x {size[1]}; are they of another size of it?"
+        )
 
 
 def eyes_of(points: Points) -> tuple[Point, Point]:
@@ -93,3 +116,6 @@ FRAMES: dict[str, Callable[[Points], Placement]] = {
     "portrait": place_with_room,
 }
 """How a face with these points is brought into a frame, by the frame's name. All frames are 200 x 250."""
+
+EYES_IN = {"cufs": EYES, "cufsf": CUFSF_POINTS[:2]}
+"""Where the eyes are in each frame."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -21,8 +23,25 @@ PLAIN_SHARE = (0.1, 0.9)
 
 SURE = 200
 """A mask's pixel from here on, of 255, shows a person surely."""
+AT_FACE = 25
+"""So many pixels of the frame around the middle of a face at least half of a mask shows the person."""
 BRIDGE = 3
 """Pixels of the frame of CUFS: what hangs together with the face by less than twice so many is somebody else."""
+
+
+def check_mask(mask: Image.Image, size: tuple[int, int], face: tuple[float, float], unit: float, path: Path) -> None:
+    """Raise `InputError` for a mask (mode L) of another size than its photo's, or without a person at the face.
+
+    `face` and `unit` as for `one_person`.
+    """
+    if mask.size != size:
+        raise InputError(f"{path}: {mask.width} x {mask.height} pixels, unlike its photo's {size[0]} x {size[1]}")
+    values = np.asarray(mask)
+    rows, columns = np.ogrid[: mask.height, : mask.width]
+    near = np.hypot(columns - face[0], rows - face[1]) < AT_FACE * unit
+    if near.any() and (values[near] > 127).mean() < 0.5:
+        of_ones = " (its values are 0 and 1)" if values.max() == 1 else ""
+        raise InputError(f"{path}: shows no person at the photo's face; the person is white, 255{of_ones}")
 
 
 def one_person(mask: Image.Image, face: tuple[float, float], unit: float) -> Image.Image:

@@ -57,6 +57,8 @@ FAR = 40.0
 """Something large that is further from the person than this, and beside or above the head, is not of the person."""
 MOST_LOST = 0.1
 """A drawing that would lose more than this share of the ink near its landmarks is not cleaned."""
+BLANK = 0.3
+"""Less ink than this near the landmarks, on average in grey levels, is no drawing."""
 PALE = 8.0
 """So near clothes everything is kept, however pale."""
 WORKING_UNIT = 2
@@ -245,13 +247,14 @@ def clear_paper(drawing: Image.Image, person: Mask, unit: float) -> Image.Image:
 
 
 def ink_near(drawing: Image.Image, points: NDArray[np.floating[Any]], placement: Placement) -> float:
-    """How much ink a whitened drawing has near the landmarks of its face (n, 2), in its own pixels."""
+    """The mean ink, in grey levels, of a whitened drawing near the landmarks of its face, (n, 2) in its pixels."""
     near = Image.new("1", drawing.size)
     pen = ImageDraw.Draw(near)
     reach = NEAR_LANDMARK / scale_of(placement)
     for x, y in points:
         pen.ellipse((x - reach, y - reach, x + reach, y + reach), fill=1)
-    return float((255 - np.asarray(drawing, dtype=np.float32))[np.asarray(near)].sum())
+    inked = (255 - np.asarray(drawing, dtype=np.float32))[np.asarray(near)]
+    return float(inked.mean()) if inked.size else 0.0
 
 
 @dataclass(frozen=True)
@@ -264,6 +267,8 @@ class Cleaned:
     lost: float
     """The share of the ink near the landmarks that cleaning would have taken, where it is more than `MOST_LOST`: then
     the paper is white and nothing else was removed. Else 0."""
+    blank: bool
+    """Is there next to nothing drawn near the landmarks?"""
 
 
 def clean(drawing: Image.Image, placement: Placement, points: NDArray[np.floating[Any]]) -> Cleaned:
@@ -278,7 +283,8 @@ def clean(drawing: Image.Image, placement: Placement, points: NDArray[np.floatin
     before, after = (ink_near(each, points, placement) for each in (white, cleared))
     lost = 1 - after / before if before else 0.0
     outline = Image.fromarray(person.outline.astype(np.uint8) * 255)
-    return Cleaned(white, outline, lost) if lost > MOST_LOST else Cleaned(cleared, outline, 0.0)
+    blank = before < BLANK
+    return Cleaned(white, outline, lost, blank) if lost > MOST_LOST else Cleaned(cleared, outline, 0.0, blank)
 
 
 def smooth_paper(drawing: Image.Image, unit: float) -> Image.Image:

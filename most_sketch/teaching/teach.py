@@ -26,7 +26,8 @@ from most_sketch.network.generator import Generator
 from most_sketch.network.lora import change_of
 from most_sketch.pairs.pairs import Pair, find_pairs, load_pair, read_pictures
 from most_sketch.pairs.paper import DARKEST_PAPER, border_level
-from most_sketch.pairs.prepare import Preparation, prepare
+from most_sketch.pairs.prepare import prepare
+from most_sketch.pairs.reading import Preparation
 from most_sketch.photo.faces import FaceFinder
 from most_sketch.photo.frame import FRAME_HEIGHT, WHITE, scaled_size
 from most_sketch.photo.images import to_image

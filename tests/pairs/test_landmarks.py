@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 
 from most_sketch.errors import InputError
-from most_sketch.pairs.landmarks import CUFSF_POINTS, MESH_EYES, eyes_of, place_as_cufs, place_as_cufsf, read_points
+from most_sketch.pairs.landmarks import (
+    CUFSF_POINTS,
+    MESH_EYES,
+    check_inside,
+    eyes_of,
+    place_as_cufs,
+    place_as_cufsf,
+    read_points,
+)
 from most_sketch.photo.frame import EYES, apply
 
 
@@ -22,6 +30,7 @@ def write_pts(path: Path, points: np.ndarray) -> Path:
 @pytest.mark.parametrize("count", [5, 68, 468, 478])
 def test_points_are_read_as_written(tmp_path: Path, count: int) -> None:
     points = np.random.default_rng(count).uniform(0, 500, (count, 2)).round(2)
+    points[:, 0].sort()
     assert read_points(write_pts(tmp_path / "a.pts", points)) == pytest.approx(points)
 
 
@@ -61,3 +70,20 @@ def test_other_files_are_refused_in_one_line(tmp_path: Path, text: str, words: s
     assert "\n" not in str(error.value)
     with pytest.raises(InputError, match="not a list of points"):
         read_points(tmp_path / "missing.pts")
+
+
+def test_eyes_that_are_swapped_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.3pts"
+    path.write_text("330 300\n200 301\n266 410\n")
+    with pytest.raises(InputError, match="left eye is right of the right one"):
+        read_points(path)
+
+
+@pytest.mark.parametrize(("move", "scale", "inside"), [(0, 1, True), (-150, 1, False), (0, 2, False)])
+def test_points_outside_of_their_picture_are_refused(tmp_path: Path, move: float, scale: float, inside: bool) -> None:
+    points = np.array([(130.0, 200.0), (260.0, 200.0), (195.0, 300.0)]) * scale + move
+    if inside:
+        check_inside(points, (400, 500), tmp_path / "a.3pts")
+        return
+    with pytest.raises(InputError, match=r"outside of the picture.*of 400 x 500"):
+        check_inside(points, (400, 500), tmp_path / "a.3pts")

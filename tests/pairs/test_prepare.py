@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,15 @@ from conftest import Command
 from PIL import Image, ImageDraw, ImageOps
 from scipy import ndimage
 
+from most_sketch.pairs import reading
+from most_sketch.pairs.landmarks import read_points
 from most_sketch.pairs.offset_model import LandmarkOffsets
-from most_sketch.pairs.pairs import find_pairs
+from most_sketch.pairs.pairs import Pair, find_pairs, read_pictures
 from most_sketch.pairs.paper import whiten
-from most_sketch.photo.faces import FaceFinder
+from most_sketch.pairs.perspective import project
+from most_sketch.pairs.prepare import prepare
+from most_sketch.pairs.reading import Preparation
+from most_sketch.photo.faces import Face, FaceFinder
 from most_sketch.photo.frame import EYES, extend_with_paper, place_by_eyes, place_whole, to_frame
 from most_sketch.photo.images import read_image
 from most_sketch.photo.mtcnn_networks import load_cascade
@@ -280,3 +286,181 @@ def test_pairs_in_the_frame_with_points_stay_there_and_only_the_bend_moves_the_d
     row, column = ndimage.center_of_mass(bent < 120)
     assert abs(row - (139.5 - 3)) < 0.7
     assert abs(column - (99.5 + 1.5)) < 0.7
+
+
+def rewrite_points(path: Path, change: Callable[[np.ndarray], np.ndarray]) -> None:
+    write_points(path, change(read_points(path)))
+
+
+def swapped(points: np.ndarray) -> np.ndarray:
+    points = points.copy()
+    points[[33, 133, 362, 263]] = points[[362, 263, 33, 133]]
+    return points
+
+
+@pytest.mark.parametrize(
+    ("folder", "change", "reason"),
+    [
+        ("sketch_points", swapped, "left eye is right of the right one"),
+        ("photo_points", lambda points: points - 400, "outside of the picture"),
+        ("sketch_points", lambda points: points * 3, "outside of the picture"),
+        ("sketch_points", lambda points: points * 0.6, "no drawing where its face should be"),
+        ("photo_points", lambda points: points * 0.6, "no face where its face should be"),
+        ("sketch_points", lambda points: points * 0.12 + 5, "no drawing where its face should be"),
+    ],
+)
+def test_points_of_another_size_are_refused(
+    command: Command,
+    scan: Path,
+    tmp_path: Path,
+    folder: str,
+    change: Callable[[np.ndarray], np.ndarray],
+    reason: str,
+) -> None:
+    rewrite_points(scan / "x" / folder / "astronaut.pts", change)
+    answer = command("prepare", scan, tmp_path / "framed", "--device", "cpu")
+    assert answer.code == 1
+    assert reason in answer.err
+    assert "0 of 1 pairs" in answer.err
+    assert not (tmp_path / "framed").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda mask: mask.reduce(2), "256 x 256 pixels, unlike its photo's 512 x 512"),
+        (ImageOps.invert, "shows no person at the photo's face"),
+        (lambda mask: mask.point([0] * 256), "shows no person at the photo's face"),
+        (lambda mask: mask.point([value // 255 for value in range(256)]), "its values are 0 and 1"),
+    ],
+)
+def test_masks_that_are_none_are_refused(
+    command: Command, scan: Path, tmp_path: Path, change: Callable[[Image.Image], Image.Image], reason: str
+) -> None:
+    path = scan / "x" / "masks" / "astronaut.png"
+    change(Image.open(path)).save(path)
+    answer = command("prepare", scan, tmp_path / "framed", "--device", "cpu")
+    assert answer.code == 1
+    assert reason in answer.err
+
+
+def test_what_cannot_be_used_is_listed_and_left_out(command: Command, source: Path, tmp_path: Path) -> None:
+    shutil.copy(source / "x" / "photos" / "close.png", source / "x" / "photos" / "alone.png")
+    (source / "x" / "sketches" / "scan.pdf").write_bytes(b"%PDF-1.4")
+    answer = command("prepare", source, tmp_path / "framed", "--device", "cpu")
+    assert answer.code == 0
+    for line in (
+        "photos/alone.png: without a partner",
+        "scan.pdf: not a picture",
+        "wall: no face found",
+        "1 of 2 pairs",
+    ):
+        assert line in answer.err
+
+
+def test_photo_and_sketch_side_by_side_are_prepared(command: Command, source: Path, tmp_path: Path) -> None:
+    both = Image.new("RGB", (600, 300), "white")
+    for folder, left in (("photos", 0), ("sketches", 300)):
+        both.paste(Image.open(source / "x" / folder / "close.png").resize((300, 300)).convert("RGB"), (left, 0))
+    (tmp_path / "ab" / "train").mkdir(parents=True)
+    both.save(tmp_path / "ab" / "train" / "1.jpg", quality=95)
+    assert command("prepare", tmp_path / "ab", tmp_path / "framed", "--device", "cpu").code == 0
+    (pair,) = find_pairs(tmp_path / "framed")
+    photo, sketch = Image.open(pair.photo).convert("HSV"), Image.open(pair.sketch).convert("HSV")
+    assert np.asarray(photo)[..., 1].mean() > 20 > np.asarray(sketch)[..., 1].mean()
+
+
+def test_how_many_were_bent_by_what_is_said(command: Command, scan: Path, tmp_path: Path) -> None:
+    answer = command("prepare", scan, tmp_path / "mesh", "--fit", "--device", "cpu")
+    assert "bent onto their photos by 468 points and the outline of the head: 1" in answer.err
+    for folder in ("photo_points", "sketch_points"):
+        shutil.rmtree(scan / "x" / folder)
+    sketch = Image.open(scan / "x" / "sketches" / "astronaut.png").crop((90, 200, 602, 712))
+    sketch.save(scan / "x" / "sketches" / "astronaut.png")
+    answer = command("prepare", scan, tmp_path / "matching", "--fit", "--device", "cpu")
+    assert "not bent: 1 of one size with their photos; examples/face_landmarks.py" in answer.err
+
+
+def test_a_drawing_photographed_on_a_table_is_straightened(command: Command, scan: Path, tmp_path: Path) -> None:
+    path = scan / "x" / "sketches" / "astronaut.png"
+    sheet = Image.open(path)
+    corners = np.array([(80.0, 60.0), (800.0, 110.0), (850.0, 980.0), (40.0, 930.0)])
+    flat = np.array([(0.0, 0.0), (700.0, 0.0), (700.0, 800.0), (0.0, 800.0)])
+    rows = [
+        row
+        for (u, v), (x, y) in zip(corners, flat, strict=True)
+        for row in ((u, v, 1, 0, 0, 0, -x * u, -x * v), (0, 0, 0, u, v, 1, -y * u, -y * v))
+    ]
+    back = np.linalg.solve(np.array(rows), flat.ravel())
+    seen = sheet.transform((900, 1040), Image.Transform.PERSPECTIVE, tuple(back), Image.Resampling.BICUBIC)
+    mask = Image.new("L", seen.size)
+    ImageDraw.Draw(mask).polygon([(float(x), float(y)) for x, y in corners], fill=255)
+    table = Image.new("L", seen.size, 60)
+    table.paste(seen, mask=mask)
+    table.save(path)
+    homography = np.linalg.inv(np.append(back, 1).reshape(3, 3))
+    rewrite_points(scan / "x" / "sketch_points" / "astronaut.pts", lambda points: project(homography, points))
+    assert command("prepare", scan, tmp_path / "framed", "--fit", "--device", "cpu").code == 0
+    (pair,) = find_pairs(tmp_path / "framed")
+    # No table beside the head.
+    assert np.asarray(Image.open(pair.sketch))[:20].min() > 110
+    assert face_difference(tmp_path / "framed") < 12
+
+
+def test_paper_that_stays_dark_is_named(command: Command, source: Path, tmp_path: Path) -> None:
+    answer = command("prepare", source, tmp_path / "framed", "--device", "cpu")
+    assert "paper stays dark:\n  x/close\n" in answer.err
+
+
+def test_pairs_are_looked_at_on_a_sheet_with_the_doubtful_first(command: Command, scan: Path, tmp_path: Path) -> None:
+    for folder, suffix in (("photos", "png"), ("sketches", "png"), ("photo_points", "pts"), ("sketch_points", "pts")):
+        file = scan / "x" / folder / f"astronaut.{suffix}"
+        shutil.copy(file, file.with_name(f"zoe.{suffix}"))
+    # Some fourteen pixels of the frame beside.
+    rewrite_points(scan / "x" / "sketch_points" / "zoe.pts", lambda points: points + np.array([0, 13]))
+    sheet = tmp_path / "review.png"
+    answer = command("prepare", scan, tmp_path / "framed", "--sheet", sheet, "--device", "cpu")
+    assert answer.code == 0
+    assert "x/zoe: the eyes of the drawing lie" in answer.err
+    assert Image.open(sheet).size[0] > 3 * 120
+    page = (tmp_path / "review.html").read_text()
+    assert page.index("x/zoe") < page.index("x/astronaut")
+    assert "2 pairs, 1 with a reason" in page
+    assert page.count("data:image/jpeg") == 2
+
+
+def test_a_sheet_that_is_no_picture_is_refused_before_the_work(command: Command, scan: Path, tmp_path: Path) -> None:
+    answer = command("prepare", scan, tmp_path / "framed", "--sheet", tmp_path / "review.pdf", "--device", "cpu")
+    assert answer.code == 1
+    assert "--sheet" in answer.err
+    assert not (tmp_path / "framed").exists()
+
+
+def test_each_pair_is_read_and_its_face_found_once(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though it is asked for three times: where drawings lie, how they flow, and for the pair itself."""
+    (source / "x" / "sketches" / "close.png").unlink()
+    drawn = Image.new("L", (400, 400), 255)
+    drawn.paste(Image.open(source / "x" / "photos" / "close.png").convert("L"), (50, 60))
+    drawn.save(source / "x" / "sketches" / "close.png")
+    finder = FaceFinder(load_cascade(torch.device("cpu")))
+    calls: list[str] = []
+    find = finder.find
+
+    def counted(picture: Image.Image, confidence: float) -> list[Face]:
+        calls.append("find")
+        return find(picture, confidence)
+
+    def read(pair: Pair) -> tuple[Image.Image, Image.Image]:
+        calls.append("read")
+        return read_pictures(pair)
+
+    monkeypatch.setattr(finder, "find", counted)
+    monkeypatch.setattr(reading, "read_pictures", read)
+    how = Preparation(fit=True, keep_predictable_offset=True)
+    pairs = [pair for pair in find_pairs(source) if pair.name == "x/close"]
+    (result,) = prepare(pairs, tmp_path / "framed", finder, how, draw=lambda photo: photo.convert("L"))
+    assert result.outcome is not None
+    assert result.outcome.registered
+    assert sorted(calls) == ["find", "find", "read"]

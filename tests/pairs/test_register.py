@@ -15,7 +15,8 @@ from scipy import ndimage
 from most_sketch.errors import InputError
 from most_sketch.pairs.bend import GRID, Field, bend
 from most_sketch.pairs.pairs import find_pairs
-from most_sketch.pairs.prepare import Preparation, prepare
+from most_sketch.pairs.prepare import prepare
+from most_sketch.pairs.reading import Preparation
 from most_sketch.pairs.register import BORDER, INSTALL, LARGEST, after, flow_between, limited, smooth_on_grid
 from most_sketch.photo.faces import FaceFinder
 from most_sketch.photo.frame import FRAME_HEIGHT, FRAME_WIDTH, place_by_eyes, to_frame
