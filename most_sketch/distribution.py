@@ -7,7 +7,7 @@ memory's votes and sums are added up, so that all ranks hold the same networks a
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -15,6 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
+
+from most_sketch.errors import MostSketchError
 
 TIME_OUT = timedelta(minutes=30)
 """For which the others wait for a rank; the first has the validation to do."""
@@ -87,6 +89,22 @@ def from_the_first(module: nn.Module) -> None:
     if ranks() > 1:
         for tensor in module.state_dict().values():
             distributed.broadcast(tensor, 0)
+
+
+def first_does(action: Callable[[], None]) -> None:
+    """Have the first rank do something. What goes wrong there, and is the input's fault, is raised on all ranks."""
+    error: MostSketchError | None = None
+    if rank() == 0:
+        try:
+            action()
+        except MostSketchError as raised:
+            error = raised
+    if ranks() > 1:
+        told = [error]
+        distributed.broadcast_object_list(told, 0)
+        error = told[0]
+    if error is not None:
+        raise error
 
 
 def wait_for_all() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import os
 import sys
 import traceback
 from typing import Annotated, NoReturn
@@ -54,6 +55,7 @@ def main() -> NoReturn:
     gc.set_threshold(100_000)
     # Nor are they to be looked at in the end, several times over: the process gives all of its memory back.
     atexit.register(gc.freeze)
+    wait_politely()
     prepare_streams()
     debug = _takes_debug(sys.argv)
     try:
@@ -70,6 +72,15 @@ def main() -> NoReturn:
             say(f"most-sketch: error: {_explain(error)}")
         sys.exit(1)
     sys.exit(0)
+
+
+def wait_politely() -> None:
+    """Have the threads of torch sleep while they wait for each other, unless the user has said how they are to wait.
+
+    By default they spin. Beside other work each then keeps a core from the thread that it waits for: training takes
+    several times as long. It is read when torch loads.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def _takes_debug(arguments: list[str]) -> bool:

@@ -8,14 +8,15 @@ from typing import Annotated
 import typer
 
 from most_sketch.cli.help import DRAWING, OUTPUT
-from most_sketch.cli.options import WEIGHTS_HELP, Offline, Overwrite, keep_existing
+from most_sketch.cli.options import Offline, Overwrite, Weights, keep_existing
 from most_sketch.terminal import say
 
 
 def export_command(
-    weights: Annotated[
-        str | None, typer.Argument(metavar="WEIGHTS", help=f"{WEIGHTS_HELP} (default: most-net, bundled)")
+    given: Annotated[
+        str | None, typer.Argument(metavar="[WEIGHTS]", help="The same as --weights.", show_default=False)
     ] = None,
+    weights: Weights = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -42,7 +43,9 @@ def export_command(
     from most_sketch.checkpoints.hub import Hub
     from most_sketch.checkpoints.onnx_files import FILES
 
-    name = weights or DEFAULT_WEIGHTS
+    if given and weights:
+        raise typer.BadParameter(f"weights are given twice: {given} and --weights {weights}")
+    name = weights or given or DEFAULT_WEIGHTS
     if style and output is None:
         raise typer.BadParameter("--style goes with -o: convert draws in taught styles with torch")
     hub = Hub(offline=offline)

@@ -20,7 +20,7 @@ from most_sketch.errors import InputError, did_you_mean
 from most_sketch.terminal import say
 
 if TYPE_CHECKING:
-    from most_sketch.training.runs import RunRecord
+    from most_sketch.training.runs import Run, RunRecord
 
 
 def train_command(
@@ -106,6 +106,14 @@ def train_command(
             rich_help_panel=TRAINING,
         ),
     ] = None,
+    train_list: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="The pairs to train on, a name a line or FS2K's JSON; all others are held out.",
+            rich_help_panel=INPUT,
+        ),
+    ] = None,
     device: Device = "auto",
     precision: Precision = "auto",
     compile_: Annotated[
@@ -120,6 +128,24 @@ def train_command(
         int,
         typer.Option(metavar="N", min=1, help="Steps between validations and sample sheets.", rich_help_panel=OUTPUT),
     ] = 250,
+    keep: Annotated[
+        str,
+        typer.Option(
+            metavar="best:SCORE,last:N",
+            help="Weights that stay beside the newest: the best by l1, ssim, fsim or lpips, and those of the last N "
+            "checkpoints.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = "",
+    patience: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=0,
+            help="End after N validations without a better score, that of --keep best or l1. (default: never)",
+            rich_help_panel=TRAINING,
+        ),
+    ] = 0,
     tensorboard: Annotated[
         bool,
         typer.Option(
@@ -138,24 +164,27 @@ def train_command(
     from most_sketch.device import resolve_device
     from most_sketch.distribution import anywhere, process_group, rank
     from most_sketch.network.precision import choose_precision
+    from most_sketch.training.config import Keep
     from most_sketch.training.loop import train
     from most_sketch.training.run_report import tensorboard_log
-    from most_sketch.training.runs import Run
+    from most_sketch.training.runs import Run, listed_names, read_list
     from most_sketch.training.trainer import Execution
 
     run = Run(out)
     new = moved = None
     if resume:
-        chosen = (model, steps, batch_size, seed, perceptual, init, settings)
+        chosen = (model, batch_size, seed, perceptual, init, settings, train_list)
         if any(option is not None for option in chosen) or not (memory_refinement and memory):
             raise InputError(
-                "--resume goes on with the run as it was begun; only --out, how to compute, and with --data and "
-                "--backgrounds where the same pictures are now can be given"
+                "--resume goes on with the run as it was begun; only --out, how to compute, what to keep, more "
+                "--steps, and with --data and --backgrounds where the same pictures are now can be given"
             )
         record = run.record()
         if data or backgrounds:
             moved = _moved(record, data or [], backgrounds)
-        total = record.train.steps
+        if steps is not None:
+            moved = _with_steps(moved or record, steps, run)
+        total = (moved or record).train.steps
     else:
         options = {"steps": steps, "batch_size": batch_size, "seed": seed}
         values = {name: value for name, value in options.items() if value is not None} | _parse(settings or [])
@@ -165,21 +194,23 @@ def train_command(
         total = new.train.steps
     where = resolve_device(device)
     with ExitStack() as stack:
-        keep = [stack.enter_context(tensorboard_log(out / "tensorboard"))] if tensorboard else []
+        keepers = [stack.enter_context(tensorboard_log(out / "tensorboard"))] if tensorboard else []
         own = stack.enter_context(process_group(where))
         # What is faster is measured by each rank, but all are to compute alike.
         dtype = choose_precision(precision, own, "training").dtype
         dtype = torch.float32 if anywhere(dtype is torch.float32, own) else dtype
         compiled = own.type == "cuda" if compile_ is None else compile_
         stop = stack.enter_context(_stop_on_signal())
-        keep.append(stack.enter_context(progress(total, rank() == 0)))
+        keepers.append(stack.enter_context(progress(total, rank() == 0)))
 
         def report(step: int, scores: Mapping[str, float]) -> None:
-            for keeper in keep:
+            for keeper in keepers:
                 keeper(step, scores)
 
-        execution = Execution(own, dtype, compiled, save_every, validate_every, offline)
-        scores = train(run, new, execution, report, lambda: stop.requested, say, moved)
+        kept = Keep.parse(keep, patience)
+        execution = Execution(own, dtype, compiled, save_every, validate_every, offline, kept)
+        listed = listed_names(read_list(train_list)) if train_list else None
+        scores = train(run, new, execution, report, lambda: stop.requested, say, moved, listed)
         if rank() > 0:
             return
     if stop.requested:
@@ -224,6 +255,8 @@ def _new_record(
 
 def _styles(data: list[str]) -> dict[str, Path]:
     """Style names and folders from `DIR` or several `NAME=DIR`."""
+    from most_sketch.checkpoints.styles import check_name
+
     if not data:
         raise InputError("--data is missing: a folder with photos/ and sketches/")
     folders: dict[str, Path] = {}
@@ -235,6 +268,10 @@ def _styles(data: list[str]) -> dict[str, Path]:
             name, folder = "pencil", item
         if name in folders:
             raise InputError(f"--data {item}: the style {name} is there twice")
+        try:
+            check_name(name)
+        except ValueError as error:
+            raise InputError(f"--data {item}: {error}") from error
         folders[name] = Path(folder).resolve()
         if not folders[name].is_dir():
             raise InputError(f"--data {item}: no such folder")
@@ -258,18 +295,35 @@ def _moved(record: RunRecord, data: list[str], backgrounds: Path | None) -> RunR
     return replace(record, data=folders, backgrounds=(backgrounds and backgrounds.resolve()) or record.backgrounds)
 
 
+def _with_steps(record: RunRecord, steps: int, run: Run) -> RunRecord:
+    """The record of a run that goes on for more steps."""
+    state = run.load_state()
+    done = 0 if state is None else int(state["step"])
+    if steps < done:
+        raise InputError(f"--steps {steps}: the run has done {done} already; with --resume it can only do more")
+    return replace(record, train=replace(record.train, steps=steps))
+
+
 def _parse(settings: list[str]) -> dict[str, Any]:
     """`NAME=VALUE` items to values as JSON reads them."""
     values: dict[str, Any] = {}
     for item in settings:
         name, separator, text = item.partition("=")
         try:
-            values[name] = json.loads(text)
+            values[name] = _value(text)
         except ValueError:
             separator = ""
         if not separator:
             raise InputError(f"--set {item}: expected NAME=VALUE with a number, a list of numbers, true, false or null")
     return values
+
+
+def _value(text: str) -> Any:
+    """What JSON reads, and numbers as people write them: `.9`."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return float(text)
 
 
 @dataclass
@@ -279,7 +333,10 @@ class _Stop:
 
 @contextmanager
 def _stop_on_signal() -> Iterator[_Stop]:
-    """Turn the first Ctrl-C or SIGTERM into a request to stop after the step; the second Ctrl-C is immediate."""
+    """Turn the first Ctrl-C, SIGTERM or hang-up of the terminal into a request to stop after the step.
+
+    The second Ctrl-C is immediate.
+    """
     stop = _Stop()
 
     def request(number: int, _: FrameType | None) -> None:
@@ -287,7 +344,9 @@ def _stop_on_signal() -> Iterator[_Stop]:
             raise KeyboardInterrupt
         stop.requested = True
 
-    before = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
+    # Windows has no SIGHUP.
+    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {number: signal.signal(number, request) for number in numbers}
     try:
         yield stop
     finally:

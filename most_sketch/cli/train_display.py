@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 
 from rich.columns import Columns
 from rich.console import Console, RenderableType
@@ -46,15 +48,24 @@ def progress(steps: int, live: bool, console: Console | None = None) -> Iterator
         *columns, console=console, disable=not shown_live, expand=True, speed_estimate_period=SPEED_PERIOD
     ) as display:
         task = display.add_task("", total=steps)
+        began: float | None = None
+        begun_at = 0
 
         def report(step: int, scores: Mapping[str, float]) -> None:
+            nonlocal began, begun_at
             validation = "validation_l1" in scores
             texts = _texts(scores if validation else {name: scores[name] for name in LOSSES if name in scores})
             if not validation:
                 display.figures = texts
                 display.update(task, completed=step)
+            if began is None:
+                began, begun_at = time.monotonic(), step
             if validation or (not console.is_terminal and step % PLAIN_EVERY == 0):
-                console.print(f"step {step} of {steps}  {'  '.join(texts)}", highlight=False, soft_wrap=True)
+                left = ""
+                if step > begun_at and step < steps:
+                    seconds = (time.monotonic() - began) / (step - begun_at) * (steps - step)
+                    left = f"  about {timedelta(seconds=round(seconds))} left"
+                console.print(f"step {step} of {steps}{left}  {'  '.join(texts)}", highlight=False, soft_wrap=True)
 
         yield report
 

@@ -155,6 +155,43 @@ class TrainConfig:
             raise ValueError(f"betas must be two numbers below 1, not {self.betas}")
 
 
+SCORES = {"l1": "l1", "ssim": "ssim", "fsim": "fsim", "lpips": "lpips_squeeze"}
+"""What `best` can be chosen by, and the metric's key."""
+LEAST = {"l1", "lpips_squeeze"}
+"""Those of which less is better."""
+
+
+@dataclass(frozen=True)
+class Keep:
+    """What is kept of a run, and when it ends early. May change when it is resumed."""
+
+    best: str = ""
+    """Key of the metric by which the best weights are chosen, at every validation; empty: none are."""
+    last: int = 0
+    """Weights of so many checkpoints before the newest."""
+    patience: int = 0
+    """Validations in a row without a better score after which the run ends; 0: never."""
+
+    @property
+    def score(self) -> str:
+        """The metric that is watched."""
+        return self.best or "l1"
+
+    @classmethod
+    def parse(cls, text: str, patience: int = 0) -> Keep:
+        """From `best:lpips,last:3`. Raises `InputError`."""
+        best, last = "", 0
+        for item in filter(None, text.split(",")):
+            name, _, value = item.partition(":")
+            if name == "best" and value in SCORES:
+                best = SCORES[value]
+            elif name == "last" and value.isdecimal() and int(value) > 0:
+                last = int(value)
+            else:
+                raise InputError(f"--keep {item}: expected best:{'|'.join(SCORES)} or last:N")
+        return cls(best, last, patience)
+
+
 def of_databases(name: str, values: Sequence[str]) -> dict[str, int]:
     """A setting of this name that gives some databases a number, as NAME=N.
 

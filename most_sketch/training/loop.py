@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import ExitStack
 from itertools import chain, pairwise
 
 import torch
@@ -10,18 +12,29 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from most_sketch.checkpoints.trained import Trained
 from most_sketch.checkpoints.weights import Networks
-from most_sketch.distribution import anywhere, from_the_first, rank, ranks, wait_for_all
+from most_sketch.distribution import anywhere, first_does, from_the_first, rank, ranks, wait_for_all
 from most_sketch.drawing.contact_sheets import contact_sheet
 from most_sketch.errors import InputError
-from most_sketch.evaluation.metrics import Metric, fsim, l1, ssim
+from most_sketch.evaluation.metrics import Metric, fsim, l1, load_metrics, ssim
 from most_sketch.network.generator import Generator
 from most_sketch.pairs.pairs import Pair, load_pair
 from most_sketch.photo.images import to_image, to_levels
 from most_sketch.training.augmentation import Backgrounds
 from most_sketch.training.perceptual import load_backbone
 from most_sketch.training.run_report import write_report
-from most_sketch.training.runs import Run, RunRecord, left_out, split_pairs, trained_with
+from most_sketch.training.runs import (
+    Run,
+    RunRecord,
+    Split,
+    is_listed,
+    left_out,
+    listing,
+    split_pairs,
+    trained_with,
+    waited,
+)
 from most_sketch.training.samples import PairSet, StyleSampler, seed_of
 from most_sketch.training.trainer import Execution, Scores, Trainer
 from most_sketch.training.warm_start import warm_start
@@ -47,6 +60,7 @@ def train(
     stopped: Callable[[], bool],
     notify: Callable[[str], None] = lambda _: None,
     moved: RunRecord | None = None,
+    listed: Collection[str] | None = None,
 ) -> Scores:
     """Train until the last step, or until `stopped()` after any step; all that matters is in the run's folder.
 
@@ -55,15 +69,47 @@ def train(
     last validation's scores (empty if stopped before the end). Raises `InputError` for data that cannot be used.
 
     A run that goes on keeps its pairs: `notify` is told of those that came to the data since. `moved` is its record
-    with the places where the same data lie now.
+    with the places where the same data lie now, or with more steps. Of a new run `listed` are the pairs to train on;
+    all others are held out.
+
+    What a run is missing that was killed after its last state is made. No other process can train it meanwhile.
 
     With several ranks each draws its share of every batch; the first validates and keeps the files.
     """
+    with ExitStack() as stack:
+        # Before data are read: who is told only after minutes has waited for nothing.
+        first_does(lambda: _enter(stack, run, new))
+        return _train(run, new, execution, report, stopped, notify, moved, listed)
+
+
+def _enter(stack: ExitStack, run: Run, new: RunRecord | None) -> None:
+    """Take a run for this process alone, until the stack is left."""
+    if new is not None and run.exists:
+        raise run.taken()
+    if not run.folder.exists():
+        # A wrong option leaves nothing behind.
+        stack.callback(run.forget_if_empty)
+    stack.enter_context(run.alone())
+
+
+def _train(
+    run: Run,
+    new: RunRecord | None,
+    execution: Execution,
+    report: Callable[[int, Scores], None],
+    stopped: Callable[[], bool],
+    notify: Callable[[str], None],
+    moved: RunRecord | None,
+    listed: Collection[str] | None,
+) -> Scores:
     record = new or moved or run.record()
     config, first = record.train, rank() == 0
 
     kept = {} if new else run.pairs()
-    splits = {style: split_pairs(style, root, config.hold_out, kept.get(style)) for style, root in record.data.items()}
+    splits = {
+        style: split_pairs(style, root, config.hold_out, kept.get(style), listed) for style, root in record.data.items()
+    }
+    _check_listed(listed, splits)
     pairs = [split.training for split in splits.values()]
     held_out = [
         [pair for pair in split.held_out if pair.database not in config.drawn_by_network] for split in splits.values()
@@ -88,9 +134,10 @@ def train(
     sampler = StyleSampler([len(places) for places in dataset.places], config, rank=rank(), ranks=ranks())
 
     # Before the new folder is made: a wrong --init leaves nothing behind.
-    if not run.state_file.exists():
-        warm_start(trainer, record.init, execution.offline)
+    fits = "" if run.state_file.exists() else warm_start(trainer, record.init, execution.offline)
     if first:
+        if fits:
+            notify(fits)
         if new is not None:
             run.begin(new)
         for name in [] if new else run.ignored_settings():
@@ -101,6 +148,10 @@ def train(
         for style, split in splits.items():
             if split.added:
                 notify(left_out(style, split.added))
+            if split.changed:
+                notify(f"style {style}: pairs are others than when the run began: {listing(split.changed)}")
+            if split.leaked:
+                notify(f"style {style}: trained on copies of held-out pairs (in brackets): {listing(split.leaked)}")
     trained = trained_with(run, record, chain.from_iterable(pairs)) if first else None
     wait_for_all()
     state = run.load_state()
@@ -115,6 +166,8 @@ def train(
         run.forget_after(trainer.step)
 
     validation: Scores = {}
+    metrics = _metrics(execution)
+    began, begun_at = time.monotonic(), trainer.step
     sampler.start = trainer.step
     for batch in DataLoader(dataset, batch_sampler=sampler):
         scores = trainer.train_step(*batch)
@@ -122,22 +175,82 @@ def train(
             report(trainer.step, scores)
         last, stopping = trainer.step == config.steps, anywhere(stopped(), execution.device)
         if first and trainer.step % LOG_EVERY == 0:
-            run.log(trainer.step, scores)
+            taken = (time.monotonic() - began) / (trainer.step - begun_at)
+            rates = {"learning_rate": trainer.learning_rate, "time": time.time()}
+            run.log(trainer.step, scores | rates | {"pairs_a_second": config.batch_size / taken})
         saving = last or stopping or trainer.step % execution.save_every == 0
         validating = any(held_out) and (last or trainer.step % execution.validate_every == 0)
         if first and saving:
             networks = Networks(trainer.averaged, trainer.sketch_encoder, trainer.discriminator)
-            run.save(trainer.state(), networks, config.hold_out, trained)
+            run.save(trainer.state(), networks, config.hold_out, trained, execution.keep.last)
         if first and validating:
-            validation, sheet = validate(trainer, held_out, FINAL_METRICS if last else QUICK_METRICS)
-            run.log(trainer.step, validation)
-            run.save_sheet(trainer.step, sheet)
+            validation = _validate(run, trainer, held_out, metrics | (FINAL_METRICS if last else {}))
             report(trainer.step, validation)
+            if execution.keep.best and waited(run.read_log(), execution.keep.best) == 0:
+                networks = Networks(trainer.averaged, trainer.sketch_encoder, trainer.discriminator)
+                run.save_weights(run.best_file, networks, config.hold_out, trained)
         if first and (saving or validating):
             write_report(run, record, trainer.step)
         if stopping:
             return {}
+        if validating and execution.keep.patience and not last:
+            enough = first and waited(run.read_log(), execution.keep.score) >= execution.keep.patience
+            if anywhere(enough, execution.device):
+                if first:
+                    notify(f"no better {execution.keep.score} in {execution.keep.patience} validations: ended early")
+                    if not saving:
+                        networks = Networks(trainer.averaged, trainer.sketch_encoder, trainer.discriminator)
+                        run.save(trainer.state(), networks, config.hold_out, trained, execution.keep.last)
+                return validation
+    if first and not validation and trainer.step == config.steps:
+        return _complete(run, record, trainer, held_out, trained)
     return validation
+
+
+def _metrics(execution: Execution) -> dict[str, Metric]:
+    """Those of every validation. Raises `InputError` for a score to keep the best by that cannot be computed."""
+    metrics = dict(QUICK_METRICS)
+    chosen = {execution.keep.best} - {""}
+    if chosen - metrics.keys() and rank() == 0:
+        loaded = load_metrics(None, torch.device("cpu"), offline=execution.offline, keys=chosen)
+        if loaded.missing:
+            raise InputError(f"--keep best: {next(iter(loaded.missing.values()))}")
+        metrics |= loaded.available
+    return metrics
+
+
+def _validate(run: Run, trainer: Trainer, held_out: Sequence[Sequence[Pair]], metrics: Mapping[str, Metric]) -> Scores:
+    """Validate, and keep the scores and the sheet in the run's folder."""
+    validation, sheet = validate(trainer, held_out, metrics)
+    run.log(trainer.step, validation)
+    run.save_sheet(trainer.step, sheet)
+    return validation
+
+
+def _complete(
+    run: Run, record: RunRecord, trainer: Trainer, held_out: Sequence[Sequence[Pair]], trained: Trained | None
+) -> Scores:
+    """Make what a finished run is missing: it was killed between its last state and its last report."""
+    if run.weights_are_old():
+        networks = Networks(trainer.averaged, trainer.sketch_encoder, trainer.discriminator)
+        run.save_weights(run.weights_file, networks, record.train.hold_out, trained)
+    final = {f"validation_{name}" for name in FINAL_METRICS}
+    logged = [line for line in run.read_log() if line["step"] == trainer.step and final <= line.keys()]
+    validation = {name: value for line in logged for name, value in line.items() if name != "step"}
+    if not validation and any(held_out):
+        validation = _validate(run, trainer, held_out, FINAL_METRICS)
+    write_report(run, record, trainer.step)
+    return validation
+
+
+def _check_listed(listed: Collection[str] | None, splits: Mapping[str, Split]) -> None:
+    """Raise `InputError` for names of a list that no pair has."""
+    if listed is None:
+        return
+    names = [name for split in splits.values() for name in split.names.training]
+    missing = sorted(name for name in listed if not any(is_listed(own, {name}) for own in names))
+    if missing:
+        raise InputError(f"--train-list: no pairs have these names: {listing(missing)}")
 
 
 def prewarp_dataset(

@@ -20,15 +20,15 @@ from most_sketch.config import to_dict
 from most_sketch.errors import InputError
 from most_sketch.photo.images import atomic_write
 from most_sketch.training.curves import Curve, draw_curves
-from most_sketch.training.runs import Run, RunRecord
+from most_sketch.training.runs import VALIDATION, Run, RunRecord
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
-VALIDATION = "validation_"
-"""What the names of held-out scores begin with in the log."""
 FALLING = {"validation_l1"}
 """Held-out scores of which less is better."""
+NO_CURVES = {"step", "time", "pairs_a_second"}
+"""What is in a log's lines and tells nothing of what is learnt."""
 REFRESH_SECONDS = 60
 
 
@@ -52,7 +52,7 @@ def curves_of(log: Sequence[Mapping[str, Any]]) -> list[Curve]:
     points: dict[str, list[tuple[int, float]]] = {}
     for line in log:
         for name, value in line.items():
-            if name != "step" and math.isfinite(value):
+            if name not in NO_CURVES and math.isfinite(value):
                 points.setdefault(name, []).append((line["step"], value))
     ordered = sorted(points, key=lambda name: not name.startswith(VALIDATION))
     return [Curve(_title(name), points[name], name.startswith(VALIDATION)) for name in ordered]

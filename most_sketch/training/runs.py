@@ -4,28 +4,35 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import pickle
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 from PIL import Image
 
 from most_sketch.checkpoints.find import find_weights, trained_on
 from most_sketch.checkpoints.header import read_header
 from most_sketch.checkpoints.hub import HUB_FILE, Hub
-from most_sketch.checkpoints.trained import Trained, joined
+from most_sketch.checkpoints.trained import Trained, fingerprint, joined
 from most_sketch.checkpoints.weights import Networks, save_weights
 from most_sketch.config import from_dict, to_dict
 from most_sketch.errors import InputError, WeightsError
 from most_sketch.network.config import ModelConfig
-from most_sketch.pairs.pairs import Pair, composed, find_pairs, hold_out
+from most_sketch.pairs.layouts import composed
+from most_sketch.pairs.pairs import Pair, find_pairs, hold_out
 from most_sketch.photo.images import encode_image, write_bytes
 from most_sketch.saved_names import RENAMED_SETTINGS, RENAMED_STATES, current_tensors, ignored_settings
-from most_sketch.training.config import TrainConfig
+from most_sketch.training.config import LEAST, TrainConfig
 
+VALIDATION = "validation_"
+"""What the names of held-out scores begin with in the log."""
 NETWORKS = ("model", "discriminator", "ema")
 """The parts of a training state that are tensors by their names."""
 
@@ -52,6 +59,8 @@ class PairNames:
 
     training: list[str]
     held_out: list[str]
+    fingerprints: dict[str, str] = field(default_factory=dict)
+    """Of photo and drawing of each, so that it is noticed when they change. Runs of before have none."""
 
 
 def network_of(init: str, offline: bool = False) -> ModelConfig:
@@ -72,15 +81,51 @@ class Run:
         self.log_file = folder / "log.jsonl"
         self.report_file = folder / "report.html"
         self.curves_file = folder / "curves.png"
+        self.best_file = folder / "weights-best.safetensors"
+        self.lock_file = folder / ".lock"
 
     @property
     def exists(self) -> bool:
         return self.record_file.is_file()
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other processes from training this run; one that is killed does so no longer.
+
+        Raises `InputError` if one is training it.
+        """
+        # Beside it the process's number: on Windows nobody can read a locked file.
+        process = self.folder / ".process"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.lock_file, timeout=0)
+            lock.acquire()
+        except Timeout:
+            number = process.read_text(encoding="ascii") if process.exists() else "?"
+            raise InputError(f"{self.folder}: is being trained by process {number}") from None
+        except OSError as error:
+            raise InputError(f"{self.folder}: cannot be written ({error.strerror or error})") from error
+        try:
+            write_bytes(process, str(os.getpid()).encode())
+            yield
+        finally:
+            process.unlink(missing_ok=True)
+            lock.release()
+
+    def taken(self) -> InputError:
+        """What to say to who would begin a run where there is one."""
+        return InputError(f"{self.folder}: holds a run already; go on with --resume or choose another --out")
+
+    def forget_if_empty(self) -> None:
+        """Remove the folder if nothing came into it but the lock."""
+        if {path.name for path in self.folder.iterdir()} <= {self.lock_file.name}:
+            self.lock_file.unlink(missing_ok=True)
+            self.folder.rmdir()
+
     def begin(self, record: RunRecord) -> None:
         """Make the folder and write the record. Raises `InputError` if a run is there or it cannot be made."""
         if self.exists:
-            raise InputError(f"{self.folder}: holds a run already; go on with --resume or choose another --out")
+            raise self.taken()
         try:
             (self.folder / "sheets").mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -137,7 +182,11 @@ class Run:
         try:
             values = json.loads(self.pairs_file.read_bytes())
             return {
-                style: PairNames(list(map(str, names["training"])), list(map(str, names["held_out"])))
+                style: PairNames(
+                    list(map(str, names["training"])),
+                    list(map(str, names["held_out"])),
+                    {str(name): str(digits) for name, digits in names.get("fingerprints", {}).items()},
+                )
                 for style, names in values.items()
             }
         except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
@@ -149,17 +198,30 @@ class Run:
         networks: Networks,
         hold_out: int,
         trained: Trained | None = None,
+        last: int = 0,
     ) -> None:
         """Write the training state and the weights to draw with, which remember what was held out and what was not.
 
-        They can be trained on with. Raises `InputError` or `WeightsError` where they cannot be written, as on a full
-        disk; the state before is whole then.
+        They can be trained on with. Weights of the `last` steps stay beside them. Raises `InputError` or `WeightsError`
+        where they cannot be written, as on a full disk; the state before is whole then.
         """
         # In memory first: torch says of a full disk that its archive has an unexpected position.
         content = io.BytesIO()
         torch.save(dict(state), content)
         write_bytes(self.state_file, content.getbuffer())
-        save_weights(self.weights_file, networks, torch.float16, hold_out, trained)
+        self.save_weights(self.weights_file, networks, hold_out, trained)
+        kept = keep_last(self.folder, int(state["step"]), last) if last else None
+        if kept is not None:
+            write_bytes(kept, self.weights_file.read_bytes())
+
+    def save_weights(self, path: Path, networks: Networks, hold_out: int, trained: Trained | None) -> None:
+        """Write weights to draw with. Raises like `save`."""
+        save_weights(path, networks, torch.float16, hold_out, trained)
+
+    def weights_are_old(self) -> bool:
+        """Are the weights missing, or from before the last state? So leaves them who is killed between the two."""
+        weights, state = self.weights_file, self.state_file
+        return not weights.exists() or weights.stat().st_mtime_ns < state.stat().st_mtime_ns
 
     def load_state(self) -> dict[str, Any] | None:
         """The last saved training state, or None before the first. Raises `WeightsError` if damaged."""
@@ -188,21 +250,30 @@ class Run:
             raise InputError(f"{self.log_file}: cannot be written ({error.strerror or error})") from error
 
     def read_log(self) -> list[dict[str, Any]]:
-        """The lines of the log, each a step and its figures by name. Raises `WeightsError` if it is damaged."""
+        """The lines of the log that can be read, each a step and its figures by name."""
         if not self.log_file.exists():
             return []
         try:
-            lines = [json.loads(line) for line in self.log_file.read_text(encoding="utf-8").splitlines()]
-            lines = [{RENAMED_SETTINGS.get(name, name): value for name, value in line.items()} for line in lines]
-            return [line | {"step": int(line["step"])} for line in lines]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise WeightsError(f"{self.log_file}: damaged ({error})") from error
+            return [_renamed(line) for _, line in self._log_lines()]
+        except OSError as error:
+            raise WeightsError(f"{self.log_file}: cannot be read ({error.strerror or error})") from error
+
+    def _log_lines(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The lines of the log that can be read, as they are and what they say: a full disk leaves blank ones, a
+        machine that went down NULs."""
+        for line in self.log_file.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True):
+            try:
+                values = json.loads(line)
+                int(values["step"])
+            except (ValueError, KeyError, TypeError):
+                continue
+            if line.endswith("\n"):
+                yield line, values
 
     def forget_after(self, step: int) -> None:
         """Drop the log of steps that were done after the last checkpoint and will be done again."""
         if self.log_file.exists():
-            lines = self.log_file.read_text(encoding="utf-8").splitlines(keepends=True)
-            kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
+            kept = [line for line, values in self._log_lines() if values["step"] <= step]
             write_bytes(self.log_file, "".join(kept).encode())
 
     def sheet_file(self, step: int) -> Path:
@@ -222,12 +293,19 @@ class Split:
     held_out: list[Pair]
     names: PairNames
     """Of both, as the run keeps them."""
+    changed: list[str]
+    """Pairs whose pictures are others than when the run began."""
+    leaked: list[str]
+    """Pairs that are trained on and have become copies of held-out ones, each with its copy."""
     added: list[Pair]
     """Pairs that are there and no part of the run: they came after it had begun."""
 
 
-def split_pairs(style: str, root: Path, every: int, kept: PairNames | None) -> Split:
-    """The pairs of a style in the folder `root`, split as the run keeps them, or anew with each `every`-th held out.
+def split_pairs(
+    style: str, root: Path, every: int, kept: PairNames | None, listed: Collection[str] | None = None
+) -> Split:
+    """The pairs of a style in the folder `root`, split as the run keeps them, or anew: with each `every`-th held out,
+    or all that are not `listed`.
 
     Pairs are known by their place below `root`, which may itself have moved. Raises `InputError` if pairs of the run
     are not there, or if there is none to train on.
@@ -237,24 +315,87 @@ def split_pairs(style: str, root: Path, every: int, kept: PairNames | None) -> S
         raise InputError(f"style {style}: {root}: no such folder of pairs; {moved}")
     pairs = {_name(pair, root): pair for pair in find_pairs(root)}
     if kept is None:
-        training, held_out = hold_out(list(pairs.values()), every)
+        if listed is None:
+            training, held_out = hold_out(list(pairs.values()), every)
+        else:
+            training = [pair for name, pair in pairs.items() if is_listed(name, listed)]
+            held_out = [pair for name, pair in pairs.items() if not is_listed(name, listed)]
         kept = PairNames([_name(pair, root) for pair in training], [_name(pair, root) for pair in held_out])
     missing = [name for name in (*kept.training, *kept.held_out) if name not in pairs]
     if missing:
         raise InputError(
-            f"style {style}: pairs of the run are not in {root}: {_listed(missing)}; put them back, or {moved}"
+            f"style {style}: pairs of the run are not in {root}: {listing(missing)}; put them back, or {moved}"
         )
     if not kept.training:
         raise InputError(f"style {style}: no pairs are left to train on; add pairs or use --set hold_out=0")
     known = {*kept.training, *kept.held_out}
     added = [pair for name, pair in pairs.items() if name not in known]
-    return Split([pairs[name] for name in kept.training], [pairs[name] for name in kept.held_out], kept, added)
+    prints = {name: _fingerprints(pairs[name]) for name in (*kept.training, *kept.held_out)}
+    before = kept.fingerprints or prints
+    changed = [name for name in prints if before.get(name, prints[name]) != prints[name]]
+    held = {before.get(name, prints[name]): name for name in kept.held_out}
+    leaked = [f"{name} ({held[prints[name]]})" for name in kept.training if name in changed and prints[name] in held]
+    names = replace(kept, fingerprints=before)
+    return Split(
+        [pairs[name] for name in kept.training],
+        [pairs[name] for name in kept.held_out],
+        names,
+        changed,
+        leaked,
+        added,
+    )
+
+
+def read_list(path: Path) -> list[str]:
+    """The names in a list of pairs to train on: a line each, or FS2K's JSON with its `image_name`.
+
+    Raises `InputError` if there is none.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        if path.suffix.lower() == ".json":
+            items = json.loads(text)
+            names = [item["image_name"] if isinstance(item, dict) else item for item in items]
+        else:
+            names = [line.split("#")[0].strip() for line in text.splitlines()]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: no list of pairs ({error})") from error
+    names = [name for name in names if name]
+    if not names or not all(isinstance(name, str) for name in names):
+        raise InputError(f"{path}: no list of pairs; expected a name a line, or FS2K's JSON")
+    return names
+
+
+def is_listed(name: str, listed: Collection[str]) -> bool:
+    """Is a pair in a list, by its name below the set's root, by the end of that, or without its `photos`?"""
+    parts = name.split("/")
+    return (
+        any("/".join(parts[place:]) in listed for place in range(len(parts))) or name.replace("/photos/", "/") in listed
+    )
+
+
+def listed_names(names: Sequence[str]) -> frozenset[str]:
+    """Names of a list in the form in which `is_listed` compares them: without endings."""
+    return frozenset(
+        composed(re.sub(r"\.(jpe?g|png|bmp|tiff?|webp)$", "", name.replace("\\", "/"), flags=re.IGNORECASE))
+        for name in names
+    )
+
+
+def _fingerprints(pair: Pair) -> str:
+    """Of a pair's two pictures, however they are stored."""
+    return fingerprint(pair.photo) + fingerprint(pair.sketch)
+
+
+def _renamed(line: Mapping[str, Any]) -> dict[str, Any]:
+    """A log's line with the names that its figures have today."""
+    return {RENAMED_SETTINGS.get(name, name): value for name, value in line.items()} | {"step": int(line["step"])}
 
 
 def left_out(style: str, pairs: Sequence[Pair]) -> str:
     """The line that says which pairs of a style came too late."""
     return (
-        f"style {style}: left out, because the run was begun without them: {_listed([pair.name for pair in pairs])}; "
+        f"style {style}: left out, because the run was begun without them: {listing([pair.name for pair in pairs])}; "
         "a new run that begins with this one, by --init, can train on them"
     )
 
@@ -283,6 +424,33 @@ def _name(pair: Pair, root: Path) -> str:
     return composed(pair.photo.relative_to(root).with_suffix("").as_posix())
 
 
-def _listed(names: Sequence[str]) -> str:
+def listing(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
     return f"{', '.join(names[:5])}{more}"
+
+
+def better(score: str, one: float, other: float) -> bool:
+    """Is one value of a metric better than another?"""
+    return one < other if score in LEAST else one > other
+
+
+def waited(log: Sequence[Mapping[str, Any]], score: str) -> int:
+    """How many validations, the last of a log's, had no better score than one before; 0 if the last is best."""
+    values = [line[VALIDATION + score] for line in log if VALIDATION + score in line]
+    best = 0
+    for place, value in enumerate(values):
+        if better(score, value, values[best]):
+            best = place
+    return len(values) - 1 - best if values else 0
+
+
+def keep_last(folder: Path, step: int, count: int) -> Path | None:
+    """Where the weights of a step are kept, beside those of the steps before; what is too many is removed."""
+    if not count:
+        return None
+    path = folder / f"weights-{step:06d}.safetensors"
+    kept = sorted({*folder.glob("weights-[0-9][0-9][0-9][0-9][0-9][0-9]*.safetensors"), path})
+    for old in kept[:-count]:
+        old.unlink(missing_ok=True)
+    return path

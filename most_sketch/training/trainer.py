@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import torch
@@ -18,7 +18,7 @@ from most_sketch.network.discriminator import PatchDiscriminator
 from most_sketch.network.encoder import Encoder
 from most_sketch.network.precision import autocast
 from most_sketch.training.architectures import ARCHITECTURES, Drawing, Wrap
-from most_sketch.training.config import TrainConfig
+from most_sketch.training.config import Keep, TrainConfig
 from most_sketch.training.objective import Objective, ScaleGroup, scale_groups
 from most_sketch.training.optimisers import generator_optimiser
 from most_sketch.training.perceptual import PerceptualBackbone
@@ -40,6 +40,8 @@ class Execution:
     """Steps between validations with their sheets."""
     offline: bool = False
     """Make no connection for the backbone or what the run begins with."""
+    keep: Keep = field(default_factory=Keep)
+    """Which weights stay besides the newest, and when it ends early."""
 
     def autocast(self) -> torch.autocast:
         """Compute in this precision while the context lasts."""
@@ -157,6 +159,11 @@ class Trainer:
         ):
             for group in optimiser.param_groups:
                 group["lr"] = rate * factor
+
+    @property
+    def learning_rate(self) -> float:
+        """The generator's, of the last step."""
+        return float(self.generator_optimiser.param_groups[0]["lr"])
 
     @property
     def averaged(self) -> AnyGenerator:

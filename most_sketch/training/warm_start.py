@@ -15,23 +15,30 @@ from most_sketch.training.runs import Run
 from most_sketch.training.trainer import Trainer
 
 
-def warm_start(trainer: Trainer, init: str | None, offline: bool = False) -> None:
+def warm_start(trainer: Trainer, init: str | None, offline: bool = False) -> str:
     """Begin with the networks of the run in this folder, or of these weights, if any; else with random ones.
 
-    Raises `InputError` and `WeightsError` for what cannot be begun with.
+    Returns what to say where not all of the network could begin so. Raises `InputError` and `WeightsError` for what
+    cannot be begun with.
     """
-    if init:
-        begin_with(trainer, *_networks(init, trainer.model.generator.config.memory, offline))
+    if not init:
+        return ""
+    taken = begin_with(trainer, *_networks(init, trainer.model.generator.config.memory, offline))
+    ours: dict[str, Tensor] = trainer.model.state_dict()
+    if len(taken) == len(ours):
+        return ""
+    share = sum(ours[name].numel() for name in taken) / max(1, sum(tensor.numel() for tensor in ours.values()))
+    return f"{init}: {len(taken)} of {len(ours)} tensors ({share:.0%} of the numbers) fit; the others begin at random"
 
 
 @torch.no_grad()
 def begin_with(
     trainer: Trainer, theirs: Mapping[str, Tensor], their_discriminator: Mapping[str, Tensor], styles: Sequence[str]
-) -> None:
+) -> list[str]:
     """Begin with the networks of another run, of these styles, as far as they are of one name and shape.
 
     A style that both runs have keeps its memory, if slots and channels are as many; the others' memories
-    begin anew. Raises `WeightsError` if nothing fits.
+    begin anew. Returns the names of the model's tensors that are taken over. Raises `WeightsError` if nothing fits.
     """
     ours: dict[str, Tensor] = trainer.model.state_dict()
     memories = [name for name in ours if name.startswith("generator.memory.")]
@@ -46,11 +53,14 @@ def begin_with(
             if style in styles:
                 for name in memories:
                     ours[name][place] = theirs[name][styles.index(style)]
+        # Those of new styles have nothing to take.
+        taken += memories
     trainer.ema.module.load_state_dict(trainer.model.generator.state_dict())
     # A random discriminator would make the generator unlearn what it knows.
     discriminator: dict[str, Tensor] = trainer.discriminator.state_dict()
     for name in _fitting(discriminator, their_discriminator):
         discriminator[name].copy_(their_discriminator[name])
+    return taken
 
 
 def _fitting(ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> list[str]:

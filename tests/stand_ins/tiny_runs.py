@@ -46,6 +46,11 @@ def go(
     return steps, final
 
 
+def figures_in(run: Run) -> list[dict[str, float]]:
+    """The lines of a run's log without what the clock says."""
+    return [{name: line[name] for name in line.keys() - {"time", "pairs_a_second"}} for line in run.read_log()]
+
+
 def noise(*styles: int) -> tuple[torch.Tensor, ...]:
     """A batch of these styles with nothing in it: photo, target, style, matte."""
     count = len(styles)
