@@ -2,11 +2,12 @@
 
     pip install mediapipe==0.10.21          # in an environment of its own: it asks for an older numpy
     python examples/person_masks.py masks SET
-    python examples/person_masks.py backgrounds PHOTOS DESTINATION
+    python examples/person_masks.py backgrounds PHOTOS DESTINATION [--masks MASKS]
 
 `masks` writes, wherever SET holds a folder photos/, a folder masks/ beside it with NAME.png, white where the person
 is; `most-sketch train --backgrounds DESTINATION` then puts other backgrounds behind these photos. `backgrounds` cuts
-such out of the photos of a folder: the largest piece of each that shows nobody.
+such out of the photos of a folder: the largest piece of each that shows nobody, by masks that are there already or by
+MediaPipe.
 
 MediaPipe's selfie segmentation (Apache 2.0) finds the people; 0.10.21 is the last release that carries its network.
 """
@@ -45,10 +46,19 @@ def write_masks(root: Path) -> None:
         Image.fromarray((person * 255).round().astype(np.uint8)).save(target)
 
 
-def cut_backgrounds(photos: Path, destination: Path) -> None:
+def people_in(masks: Path, paths: list[Path]) -> Iterator[tuple[Path, Image.Image, np.ndarray]]:
+    """As `people`, by the masks NAME.png in a folder; photos without one are left out."""
+    for path in paths:
+        mask = masks / f"{path.stem}.png"
+        if mask.exists():
+            yield path, Image.open(path).convert("RGB"), np.asarray(Image.open(mask).convert("L")) / 255
+
+
+def cut_backgrounds(photos: Path, destination: Path, masks: Path | None) -> None:
     """Write NAME.png to `destination` for each photo that has a piece without people."""
     destination.mkdir(parents=True, exist_ok=True)
-    for path, photo, person in people(pictures([photos])):
+    paths = pictures([photos])
+    for path, photo, person in people_in(masks, paths) if masks else people(paths):
         if box := largest_piece(person):
             photo.crop(box).save(destination / f"{path.stem}.png")
 
@@ -84,6 +94,7 @@ if __name__ == "__main__":
     backgrounds = commands.add_parser("backgrounds")
     backgrounds.add_argument("photos", type=Path)
     backgrounds.add_argument("destination", type=Path)
+    backgrounds.add_argument("--masks", type=Path)
     backgrounds.set_defaults(run=cut_backgrounds)
     options = vars(parser.parse_args())
     options.pop("run")(**options)

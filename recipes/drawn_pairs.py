@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from clear_paper import NEAR, PERSON, cleared
 from PIL import Image
 from scipy import ndimage
 
@@ -24,21 +25,13 @@ from most_sketch.pairs.pairs import find_pairs, hold_out
 from most_sketch.photo.frame import FRAME_SIZE
 from most_sketch.photo.images import encode_image, read_image, to_image, to_tensor, write_bytes
 
-PERSON = 96
-"""Bytes of a mask above this show the person."""
-NEAR, SOFT = 12, 2.5
-"""Pixels around the person that are kept, and over which what is further away fades."""
-
 
 def on_white(sketch: Image.Image, mask: Image.Image) -> Image.Image:
-    """A sketch (mode L) on white: its paper, as light as it is far from the person, and all that is drawn there go."""
+    """A sketch (mode L) on white: its paper, as light as it is far from the person, and all that is drawn there."""
     grey = np.asarray(sketch, dtype=np.float32)
-    person = np.asarray(mask) > PERSON
-    far = ~ndimage.binary_dilation(person, iterations=NEAR // 2)
+    far = ~ndimage.binary_dilation(np.asarray(mask) > PERSON, iterations=NEAR // 2)
     paper = min(250.0, float(np.median(grey[far]))) if far.any() else 250.0
-    near = ndimage.gaussian_filter(ndimage.binary_dilation(person, iterations=NEAR).astype(np.float32), SOFT)
-    ink = (255 - grey * 255 / paper).clip(0) * np.minimum(1, 2 * near)
-    return Image.fromarray((255 - ink).round().astype(np.uint8))
+    return cleared(Image.fromarray((grey * 255 / paper).clip(0, 255).round().astype(np.uint8)), mask)
 
 
 if __name__ == "__main__":
