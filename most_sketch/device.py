@@ -23,11 +23,11 @@ def resolve_device(name: str) -> torch.device:
     if device.type not in ("cpu", "cuda", "mps"):
         raise InputError(f"device {name!r} is not supported; use auto, cpu, cuda or mps")
     if device.type == "cuda" and not torch.cuda.is_available():
-        raise InputError("no CUDA device is available here; use --device cpu")
+        raise InputError("no CUDA device is available here; use device='cpu'")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise InputError(f"no device {name!r}: there are {torch.cuda.device_count()} CUDA devices, counted from 0")
     if device.type == "mps" and not torch.backends.mps.is_available():
-        raise InputError("no MPS device is available here; use --device cpu")
+        raise InputError("no MPS device is available here; use device='cpu'")
     return device
 
 

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+
+NO_MEMORY = "not enough memory; try a smaller batch_size or size, or device='cpu'"
+NO_CPUINFO = "torch cannot learn what processor this is, for /proc cannot be read here; mount it, or use engine='onnx'"
+LIBRARIES_SAY = {
+    r"bad_alloc|failed to allocate memory|can't allocate memory|cannot allocate memory|out of memory": NO_MEMORY,
+    r"failed to initialize cpuinfo": NO_CPUINFO,
+}
+"""How torch and ONNX Runtime, which are not imported here, call what is nobody's fault, and what it means."""
 
 
 class MostSketchError(Exception):
@@ -25,6 +34,14 @@ class WeightsError(MostSketchError):
 def first_line(error: BaseException) -> str:
     """What a library's error says, without the traces that some bring along."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def known_fault(error: BaseException) -> str | None:
+    """What a library's error means, where it is one of the machine and not of a program."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return NO_MEMORY
+    said = str(error)
+    return next((what for call, what in LIBRARIES_SAY.items() if re.search(call, said, re.IGNORECASE)), None)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -5,12 +5,30 @@ from __future__ import annotations
 import codecs
 import io
 import os
+import re
 import sys
 
 PLAIN = {"↑": "^", "↓": "v", "…": "...", "·": "-"}
 """What stands for our own signs where an encoding, such as cp1252, has none for them."""
+ARGUMENT = re.compile(
+    r"\b(?P<name>align|device|engine|name|perceptual|precision|styles?)=(?P<value>'[^']*'|False|[A-Z]+)"
+    r"|\b(?P<alone>batch_size)\b"
+)
+"""An argument of Python as our errors name it."""
 ERRORS = "most-sketch-plain"
 """Name of the handler that puts them in."""
+
+
+def in_options(message: str) -> str:
+    """What the library says of its arguments, such as `align=False`, in the command line's options: `--no-align`."""
+    return ARGUMENT.sub(_option, message)
+
+
+def _option(argument: re.Match[str]) -> str:
+    if argument["alone"]:
+        return f"--{argument['alone'].replace('_', '-')}"
+    name, value = argument["name"], argument["value"]
+    return f"--no-{name}" if value == "False" else f"--{name} {value}".replace("'", "")
 
 
 def say(message: str) -> None:

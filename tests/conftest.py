@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
-from typing import get_args
 
 import pytest
 import torch
@@ -30,7 +29,7 @@ from most_sketch.drawing.sketcher import Sketcher
 from most_sketch.drawing.torch_engine import TorchEngine
 from most_sketch.network.config import ModelConfig
 from most_sketch.network.generator import Generator
-from most_sketch.network.precision import Timings, Work, remember
+from most_sketch.network.precision import Timings, remember
 from most_sketch.photo.images import read_image
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -43,8 +42,7 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Nothing is read from the user's cache folder, and `auto` is float32, which tests can expect numbers of."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        for work in get_args(Work):
-            remember(work, Timings(float32=1.0, bfloat16=2.0))
+        remember(Timings(float32=1.0, bfloat16=2.0))
         yield
 
 

@@ -13,7 +13,7 @@ from conftest import Command
 from rich.table import Table
 
 from most_sketch.cli.tables import print_table
-from most_sketch.terminal import prepare_streams
+from most_sketch.terminal import in_options, prepare_streams
 
 
 def shell(command: str) -> subprocess.CompletedProcess[str]:
@@ -88,8 +88,12 @@ def fail_with(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     ("error", "line"),
     [
         (PermissionError(13, "Permission denied", "[red]mine[/]"), "[red]mine[/]: Permission denied"),
-        (MemoryError(), "not enough memory; try a smaller --batch-size or --size, or --device cpu"),
+        (MemoryError(), "not enough memory; try a smaller --batch-size or size, or --device cpu"),
         (type("OutOfMemoryError", (RuntimeError,), {})("CUDA"), "not enough memory; try a smaller --batch-size"),
+        (type("RuntimeException", (Exception,), {})("[ONNXRuntimeError] : 6 : std::bad_alloc"), "not enough memory; "),
+        (RuntimeError("BFCArena: Failed to allocate memory for requested buffer of size 9"), "not enough memory; "),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9"), "not enough memory; "),
+        (RuntimeError("Failed to initialize cpuinfo!"), "torch cannot learn what processor this is, for /proc"),
         (KeyError("x\ny"), "KeyError: 'x\\ny'. That is a fault of most-sketch"),
     ],
 )
@@ -127,3 +131,17 @@ def test_an_interrupt_is_130(command: Command, monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr("most_sketch.checkpoints.manifest.read_manifest", interrupt)
     assert command("weights", "list").code == 130
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("it can go with align=False", "it can go with --no-align"),
+        ("use device='cpu' or engine='torch'", "use --device cpu or --engine torch"),
+        ("a smaller batch_size or size", "a smaller --batch-size or size"),
+        ("give perceptual=FILE", "give --perceptual FILE"),
+        ("size=3.jpg: name=me.jpg", "size=3.jpg: name=me.jpg"),
+    ],
+)
+def test_arguments_of_python_are_told_as_options(said: str, shown: str) -> None:
+    assert in_options(said) == shown

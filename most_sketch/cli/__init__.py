@@ -23,8 +23,8 @@ from most_sketch.cli.styles import styles_command
 from most_sketch.cli.teach import teach_command
 from most_sketch.cli.train import train_command
 from most_sketch.cli.weights import weights_app
-from most_sketch.errors import MostSketchError, first_line
-from most_sketch.terminal import let_go_of_stdout, prepare_streams, say
+from most_sketch.errors import MostSketchError, first_line, known_fault
+from most_sketch.terminal import in_options, let_go_of_stdout, prepare_streams, say
 
 app = typer.Typer(
     name="most-sketch",
@@ -32,7 +32,7 @@ app = typer.Typer(
     # Measured: boxes around help and errors take a third of the time of --help.
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
 )
 app.command("convert", cls=Command)(convert_command)
 app.command("styles", cls=Command, short_help="List the styles, or draw a photo in each.")(styles_command)
@@ -95,12 +95,12 @@ def _takes_debug(arguments: list[str]) -> bool:
 def _explain(error: Exception) -> str:
     """What an error means to a person, in one line."""
     if isinstance(error, MostSketchError):
-        return str(error)
+        return in_options(str(error))
+    known = known_fault(error)
+    if known:
+        return in_options(known)
     if isinstance(error, OSError):
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror or first_line(error)
-    # torch's own kind is a RuntimeError, and torch is not to be imported here.
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return "not enough memory; try a smaller --batch-size or --size, or --device cpu"
     return (
         f"{type(error).__name__}: {first_line(error)}. That is a fault of most-sketch {__version__}: "
         f"please report it with what the same command says with {DEBUG}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from most_sketch.terminal import say
+from most_sketch.terminal import in_options, say
 
 if TYPE_CHECKING:
     from most_sketch.drawing.records import Record
@@ -53,6 +54,7 @@ class BatchReport:
         self._progress.update(self._task, description=self._place(), refresh=True)
 
     def add(self, record: Record) -> None:
+        record = replace(record, reason=in_options(record.reason))
         self._counts[record.status] += 1
         self._last = record
         if record.status == "failed":
@@ -78,6 +80,7 @@ class BatchReport:
         self._progress.stop()
         if isinstance(error, KeyboardInterrupt):
             say(f"interrupted; {self._summary()}. The same command goes on with the rest.")
+            self._tell_failures()
         elif error is None:
             self._conclude()
 
@@ -85,12 +88,15 @@ class BatchReport:
         if self._total == 1 and self._failures:
             say(f"most-sketch: error: {self._failures[0]}")
             return
+        self._tell_failures()
+        if not self._quiet:
+            say(self._summary())
+
+    def _tell_failures(self) -> None:
         if self._failures:
             say("failed:")
             for reason in self._failures:
                 say(f"  {reason}")
-        if not self._quiet:
-            say(self._summary())
 
     def _summary(self) -> str:
         counts = self._counts

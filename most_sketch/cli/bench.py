@@ -46,10 +46,6 @@ def bench_command(
 
 def _table(weights: str, loading: float, speed: Speed) -> Table:
     table = Table(title=Text(f"{weights}, {speed.precision}\n{speed.device}"), show_header=False)
-    if speed.measured is not None:
-        blocks = ", ".join(f"{1000 * taken:.1f} ms in {name}" for name, taken in speed.measured.items())
-        table.add_row("a small block", blocks)
-        table.add_row("chosen", f"{speed.precision}{', for bfloat16 changes sketches' if speed.inexact else ''}")
     table.add_row("import and load", f"{loading:.2f} s")
     table.add_row("find and frame a face", f"{speed.detection:.3f} s")
     for size, taken in speed.drawing.items():

@@ -25,6 +25,7 @@ from most_sketch.cli.options import (
     Offline,
     Overwrite,
     Precision,
+    Quiet,
     Weights,
 )
 from most_sketch.cli.parsing import cluster, face_count, height, positive
@@ -126,7 +127,7 @@ def convert_command(
     engine: Engine = "auto",
     offline: Offline = False,
     as_json: AsJson = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only errors.", rich_help_panel=OUTPUT)] = False,
+    quiet: Quiet = False,
     ray: Annotated[
         str | None,
         typer.Option(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from most_sketch.cli.help import DRAWING, OUTPUT
-from most_sketch.cli.options import Offline, Overwrite, Weights, keep_existing
+from most_sketch.cli.options import AsJson, Offline, Overwrite, Weights, keep_existing
 from most_sketch.terminal import say
 
 
@@ -37,6 +38,7 @@ def export_command(
     ] = None,
     overwrite: Overwrite = False,
     offline: Offline = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write the networks as ONNX files, for other programs. Without --output: so that convert draws without torch."""
     from most_sketch.checkpoints.find import DEFAULT_WEIGHTS, find_style, find_weights
@@ -51,7 +53,8 @@ def export_command(
     hub = Hub(offline=offline)
     path = find_weights(name, hub)
     if output is None:
-        typer.echo(_prepare(name, path, overwrite))
+        graph = _prepare(name, path, overwrite)
+        typer.echo(json.dumps({"outputs": [str(graph)]}) if as_json else graph)
         return
     for file in FILES:
         keep_existing(output / file, overwrite)
@@ -61,7 +64,7 @@ def export_command(
 
     (taught,) = read_styles_of(path, name, [find_style(style, hub)]) if style else (None,)
     export_weights(path, output, taught)
-    typer.echo(output)
+    typer.echo(json.dumps({"outputs": [str(output / file) for file in FILES]}) if as_json else output)
 
 
 def _prepare(name: str, path: Path, overwrite: bool) -> Path:

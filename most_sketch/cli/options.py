@@ -73,13 +73,17 @@ TaughtStyles = Annotated[
 ]
 Precision = Annotated[
     Literal["auto", "fp32", "bf16"],
-    typer.Option(metavar="auto|fp32|bf16", help="How exactly to compute.", rich_help_panel=MACHINE),
+    typer.Option(
+        metavar="auto|fp32|bf16",
+        help="How exactly to compute; when drawing auto is fp32, and bf16 may be faster and a few levels off.",
+        rich_help_panel=MACHINE,
+    ),
 ]
 Engine = Annotated[
     Literal["auto", "torch", "onnx"],
     typer.Option(
         metavar="auto|torch|onnx",
-        help="What computes; auto is onnx on a CPU once export has made its files.",
+        help="What computes; auto is onnx on a CPU for the bundled weights and exported ones, where it is installed.",
         rich_help_panel=MACHINE,
     ),
 ]
@@ -89,6 +93,17 @@ Offline = Annotated[
         "--offline", help="Make no connection; only weights that are on this machine.", rich_help_panel=MACHINE
     ),
 ]
+
+
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only errors.", rich_help_panel=OUTPUT)]
+
+
+def check_picture(option: str, path: Path | None) -> None:
+    """Refuse a name under which no picture can be written. It is wrong usage, whatever is in the files."""
+    from most_sketch.photo.images import WRITE_FORMATS
+
+    if path is not None and path.suffix.lower() not in WRITE_FORMATS:
+        raise typer.BadParameter(f"{option} {path}: pictures are saved as {', '.join(WRITE_FORMATS)}")
 
 
 def keep_existing(path: Path | None, overwrite: bool) -> None:

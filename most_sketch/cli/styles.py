@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +10,17 @@ from typing import Annotated
 import typer
 
 from most_sketch.cli.help import OUTPUT
-from most_sketch.cli.options import Device, Offline, Overwrite, TaughtStyles, Weights, keep_existing
+from most_sketch.cli.options import (
+    AsJson,
+    Device,
+    Offline,
+    Overwrite,
+    Quiet,
+    TaughtStyles,
+    Weights,
+    check_picture,
+    keep_existing,
+)
 from most_sketch.errors import InputError
 from most_sketch.terminal import say
 
@@ -33,18 +44,18 @@ def styles_command(
     weights: Weights = None,
     offline: Offline = False,
     device: Device = "auto",
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """The styles to choose from with convert --style; the first is the default."""
     from most_sketch.checkpoints.find import DEFAULT_WEIGHTS, find_style, find_weights
     from most_sketch.checkpoints.header import read_header
     from most_sketch.checkpoints.hub import Hub
     from most_sketch.checkpoints.manifest import read_manifest
-    from most_sketch.photo.images import WRITE_FORMATS
 
     if photo is not None and output is None:
-        raise InputError(f"{photo}: a photo is drawn with -o FILE only; without, the styles are listed")
-    if output is not None and output.suffix.lower() not in WRITE_FORMATS:
-        raise InputError(f"{output}: cannot write this format; there is {', '.join(WRITE_FORMATS)}")
+        raise typer.BadParameter(f"{photo}: a photo is drawn with -o FILE only; without, the styles are listed")
+    check_picture("-o", output)
     if output is not None and output.is_file():
         if photo is not None and photo.exists() and output.samefile(photo):
             raise InputError(f"{output}: is the photo itself; name another file with -o")
@@ -62,12 +73,16 @@ def styles_command(
         taught = [each.info for each in read_styles_of(path, name, files)]
         described |= {info.name: info.description for info in taught}
         config = with_names(config, [info.name for info in taught])
-    width = max(map(len, config.styles))
-    for each in config.styles:
-        typer.echo(f"{each:{width}}  {described.get(each, '')}".rstrip())
+    if as_json:
+        typer.echo(json.dumps([{"style": each, "description": described.get(each, "")} for each in config.styles]))
+    elif not (quiet and output is not None):
+        width = max(map(len, config.styles))
+        for each in config.styles:
+            typer.echo(f"{each:{width}}  {described.get(each, '')}".rstrip())
     if output is not None:
         _draw(photo, output, path, files, device)
-        say(f"{output}: the photo in every style")
+        if not quiet:
+            say(f"{output}: the photo in every style")
 
 
 def _draw(photo: Path | None, output: Path, weights: Path, styles: Sequence[Path], device: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,9 +13,18 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from most_sketch.cli.help import OUTPUT, PAIRS, TRAINING
-from most_sketch.cli.options import Device, Offline, Overwrite, Weights, finite, keep_existing
-from most_sketch.errors import InputError
-from most_sketch.terminal import say
+from most_sketch.cli.options import (
+    AsJson,
+    Device,
+    Offline,
+    Overwrite,
+    Quiet,
+    Weights,
+    check_picture,
+    finite,
+    keep_existing,
+)
+from most_sketch.terminal import in_options, say
 
 
 def teach_command(
@@ -84,6 +94,8 @@ def teach_command(
     overwrite: Overwrite = False,
     offline: Offline = False,
     device: Device = "auto",
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Teach the weights a new style from 5 to 50 pairs of photo and drawing, for `convert --style FILE`.
 
@@ -92,17 +104,16 @@ def teach_command(
     from most_sketch.checkpoints.find import DEFAULT_WEIGHTS
     from most_sketch.checkpoints.header import STYLE_SUFFIX
     from most_sketch.checkpoints.styles import save_style
-    from most_sketch.photo.images import WRITE_FORMATS, encode_image, write_bytes
+    from most_sketch.photo.images import encode_image, write_bytes
     from most_sketch.teaching.teach import Teaching, teach
 
     if output.suffix != STYLE_SUFFIX:
-        raise InputError(f"{output}: a style is a {STYLE_SUFFIX} file")
-    if sheet is not None and sheet.suffix.lower() not in WRITE_FORMATS:
-        raise InputError(f"{sheet}: cannot write this format; there is {', '.join(WRITE_FORMATS)}")
+        raise typer.BadParameter(f"-o {output}: a style is a {STYLE_SUFFIX} file")
+    check_picture("--sheet", sheet)
     for path in (output, sheet):
         keep_existing(path, overwrite)
     how = Teaching(minutes, steps, reduce, keep_paper, perceptual, device)
-    with _progress() as report:
+    with _progress(quiet) as report:
         taught = teach(
             pairs,
             name,
@@ -111,33 +122,41 @@ def teach_command(
             how=how,
             offline=offline,
             report=report,
+            tell=lambda missing: None if quiet else say(in_options(missing)),
         )
     save_style(output, taught.style)
     if taught.problems:
         say("left out:")
         for problem in taught.problems:
             say(f"  {problem}")
-    if taught.unaided:
-        say(f"taught without style and content loss, strokes may be less true: {taught.unaided}")
-    count = f"{taught.held_out} pairs that were held out" if taught.held_out else "the pairs that taught it"
-    say(f"difference from {count}: " + ", ".join(f"{way} {value:.3f}" for way, value in taught.differences.items()))
+    if as_json:
+        outcome = {
+            "output": str(output),
+            "pairs": taught.style.info.pairs,
+            "nearest": taught.nearest,
+            "kept": taught.kept,
+        }
+        outcome |= {"nearer": round(taught.nearer, 4), "held_out": taught.held_out, "without": taught.unaided}
+        typer.echo(json.dumps(outcome | {"left_out": taught.problems}))
     if sheet is not None:
         write_bytes(sheet, encode_image(taught.sheet, sheet.suffix.lower()))
-    say(f"{output}: {name}, taught from {taught.style.info.pairs} pairs, {taught.style.info.made}")
+    if not quiet:
+        say(f"{output}: {name}, taught from {taught.style.info.pairs} pairs, {taught.style.info.made}")
+        say(taught.outcome())
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None]]:
+def _progress(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
     """A reporter of the work: live on a terminal, a line for each part of it elsewhere, on standard error."""
     console = Console(stderr=True)
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+    with Progress(*columns, console=console, disable=quiet or not console.is_terminal) as progress:
         tasks = {}
 
         def report(what: str, done: int, total: int) -> None:
             if what not in tasks:
                 tasks[what] = progress.add_task(what, total=total)
-                if not console.is_terminal:
+                if not (quiet or console.is_terminal):
                     say(what)
             progress.update(tasks[what], completed=done, total=total)
 

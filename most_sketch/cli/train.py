@@ -197,7 +197,7 @@ def train_command(
         keepers = [stack.enter_context(tensorboard_log(out / "tensorboard"))] if tensorboard else []
         own = stack.enter_context(process_group(where))
         # What is faster is measured by each rank, but all are to compute alike.
-        dtype = choose_precision(precision, own, "training").dtype
+        dtype = choose_precision(precision, own).dtype
         dtype = torch.float32 if anywhere(dtype is torch.float32, own) else dtype
         compiled = own.type == "cuda" if compile_ is None else compile_
         stop = stack.enter_context(_stop_on_signal())

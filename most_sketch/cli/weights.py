@@ -42,14 +42,31 @@ def list_command(as_json: AsJson = False) -> None:
 
 @weights_app.command("info", cls=Command)
 def info_command(name: Name, as_json: AsJson = False) -> None:
-    """What weights are, without a connection."""
-    from most_sketch.checkpoints.find import find_weights, trained_on
-    from most_sketch.checkpoints.header import read_header
+    """What weights, or a style that was taught, are, without a connection."""
+    from most_sketch.checkpoints.find import find_weights
+    from most_sketch.checkpoints.header import is_style
     from most_sketch.checkpoints.hub import Hub
+
+    path = Path(name) if Path(name).is_file() else find_weights(name, Hub(offline=True))
+    facts = _style_facts(name, path) if is_style(path) else _weights_facts(name, path)
+    if as_json:
+        typer.echo(json.dumps(facts))
+        return
+    facts.pop("config", None)
+    facts["size"] = _megabytes(facts["size"])
+    if "parameters" in facts:
+        facts["parameters"] = f"{facts['parameters']:,}"
+    width = max(map(len, facts))
+    for key, value in facts.items():
+        typer.echo(f"{key.replace('_', ' '):{width}}  {_text(value)}".rstrip())
+
+
+def _weights_facts(name: str, path: Path) -> dict[str, Any]:
+    from most_sketch.checkpoints.find import trained_on
+    from most_sketch.checkpoints.header import read_header
     from most_sketch.checkpoints.manifest import checksum, read_manifest
     from most_sketch.config import to_dict
 
-    path = find_weights(name, Hub(offline=True))
     header = read_header(path)
     facts: dict[str, Any] = {"name": name, "file": str(path), "size": header.size, "sha256": checksum(path)}
     if name in (manifest := read_manifest()):
@@ -60,12 +77,17 @@ def info_command(name: Name, as_json: AsJson = False) -> None:
     facts.pop("trained", None)
     if (trained := trained_on(name, offline=True)) is not None:
         facts["trained_photos"] = len(trained.photos)
-    if as_json:
-        typer.echo(json.dumps(facts | {"config": to_dict(header.config)}))
-        return
-    facts |= {"size": _megabytes(header.size), "parameters": f"{header.parameters:,}"}
-    for key, value in facts.items():
-        typer.echo(f"{key}: {_text(value)}")
+    return facts | {"config": to_dict(header.config)}
+
+
+def _style_facts(name: str, path: Path) -> dict[str, Any]:
+    from most_sketch.checkpoints.manifest import checksum
+    from most_sketch.checkpoints.styles import read_style_info
+
+    info = read_style_info(path)
+    facts = {"name": name, "file": str(path), "size": path.stat().st_size, "sha256": checksum(path)}
+    facts |= {"style": info.name, "description": info.description, "taught_from_pairs": info.pairs, "made": info.made}
+    return facts | {"of_weights": info.weights, "of_weights_sha256": info.sha256}
 
 
 @weights_app.command("average", cls=Command, short_help="The mean of weights of one training.")
@@ -80,6 +102,7 @@ def average_command(
     ],
     overwrite: Overwrite = False,
     offline: Offline = False,
+    as_json: AsJson = False,
 ) -> None:
     """The mean of weights of one training at different times: smoother than each."""
     from torch import float16
@@ -100,7 +123,7 @@ def average_command(
         together = None if None in parts and 0 not in parts else 0
     trained = joined([trained_on(name, offline=offline) for name in dict.fromkeys(names)])
     save_weights(output, networks, float16, together, trained)
-    typer.echo(output)
+    typer.echo(json.dumps({"outputs": [str(output)]}) if as_json else output)
 
 
 @weights_app.command("pull", cls=Command, short_help="Download weights, to use them offline.")

@@ -24,7 +24,7 @@ from most_sketch.drawing.records import Record, left_of, refuse, sketch_path, sk
 from most_sketch.drawing.sketcher import Sketcher
 from most_sketch.drawing.sources import checksum_of, mark_of
 from most_sketch.drawing.stores import Location, write
-from most_sketch.errors import InputError, MostSketchError
+from most_sketch.errors import InputError, MostSketchError, first_line, known_fault
 from most_sketch.photo.faces import face_notice
 from most_sketch.photo.frame import Placement, on_paper, scale_shift, side_by_side
 from most_sketch.photo.images import decode_image, encode_image, read_image
@@ -212,7 +212,9 @@ def _failed(job: Job, error: Exception, seconds: float) -> Record:
 
 def explain(name: str, error: Exception) -> str:
     """Why the photo of this name failed."""
-    return str(error) if isinstance(error, MostSketchError) else f"{name}: {type(error).__name__}: {error}"
+    if isinstance(error, MostSketchError):
+        return str(error)
+    return f"{name}: {known_fault(error) or f'{type(error).__name__}: {first_line(error)}'}"
 
 
 Item = TypeVar("Item")

@@ -13,7 +13,7 @@ from PIL import Image
 from most_sketch.checkpoints.header import read_header
 from most_sketch.checkpoints.onnx_files import find_graph, is_installed
 from most_sketch.errors import InputError
-from most_sketch.machine import may_have_gpu, processor
+from most_sketch.machine import may_have_gpu
 from most_sketch.network.config import ModelConfig
 from most_sketch.photo.mtcnn import Cascade
 
@@ -57,8 +57,8 @@ def choose_engine(
     """What draws so many photos (None: nobody knows) with the weights in a file.
 
     `auto` is onnx on a CPU, where ONNX Runtime is installed and there is a graph of the weights' network; but torch for
-    taught styles, and for several photos wherever it may draw faster: on a GPU, and in bfloat16. Raises `InputError`
-    for an engine that there is not, and for onnx together with what it cannot do, and `WeightsError`.
+    taught styles, and for several photos where there may be a GPU. Raises `InputError` for an engine that there is not,
+    and for onnx together with what it cannot do, and `WeightsError`.
     """
     if asked not in get_args(EngineName):
         raise InputError(f"unknown engine {asked!r}; use auto, torch or onnx")
@@ -71,8 +71,7 @@ def choose_engine(
         return "onnx"
     if obstacle or not is_installed() or find_graph(read_header(weights).config) is None:
         return "torch"
-    faster = (device == "auto" and may_have_gpu()) or (precision == "auto" and bool(processor().bfloat16))
-    return "torch" if faster and photos != 1 else "onnx"
+    return "torch" if device == "auto" and may_have_gpu() and photos != 1 else "onnx"
 
 
 def _obstacle(device: str, precision: str, styles: Sequence[object]) -> str:

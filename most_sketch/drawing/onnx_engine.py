@@ -59,13 +59,21 @@ class OnnxEngine:
         if not is_installed():
             raise InputError(f"the engine onnx needs ONNX Runtime: {INSTALL}")
         config = read_header(weights).config
+        arrays = read_arrays(weights)
         graph = find_graph(config)
         if graph is None:
-            from most_sketch.checkpoints.onnx_graphs import make_graph
-
-            graph = cached_graph(config)
-            make_graph(weights, graph)
-        return cls(graph, read_arrays(weights), config, weights)
+            return cls(_made_graph(weights, config), arrays, config, weights)
+        try:
+            return cls(graph, arrays, config, weights)
+        except WeightsError as error:
+            if graph != cached_graph(config):
+                raise
+            # Perhaps it is cut or empty, by a full disk say.
+            try:
+                graph = _made_graph(weights, config)
+            except WeightsError:
+                raise error from None
+            return cls(graph, arrays, config, weights)
 
     def draw(
         self, images: Sequence[Image.Image], styles: Sequence[int], frame_height: float | None = None
@@ -103,6 +111,15 @@ class OnnxEngine:
         return Cascade(*(_network(_session(*each, "MTCNN")) for each in zip(graphs, weights, strict=True)))
 
 
+def _made_graph(weights: Path, config: ModelConfig) -> Path:
+    """The graph of a network, made anew and kept. Raises as `make_graph`."""
+    from most_sketch.checkpoints.onnx_graphs import make_graph
+
+    graph = cached_graph(config)
+    make_graph(weights, graph)
+    return graph
+
+
 def _session(graph: Path, weights: Mapping[str, Array], called: Path | str) -> InferenceSession:
     """What runs the graph in a file with these weights, which are `called` so. Raises `WeightsError`."""
     # ONNX Runtime 1.29 and later report on their use, to its makers, but for those who say this before the import; on
@@ -125,7 +142,7 @@ def _session(graph: Path, weights: Mapping[str, Array], called: Path | str) -> I
     except Exception as error:
         # What it raises for a damaged file are kinds of its own, of no common base.
         raise WeightsError(
-            f"{called}: cannot be drawn with by ONNX Runtime ({first_line(error)[:200]}); it may be with --engine torch"
+            f"{called}: cannot be drawn with by ONNX Runtime ({first_line(error)[:200]}); it may be with engine='torch'"
         ) from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -43,7 +44,7 @@ from most_sketch.photo.frame import (
     scale_shift,
     to_canvas,
 )
-from most_sketch.photo.images import flatten
+from most_sketch.photo.images import flatten, read_image
 
 if TYPE_CHECKING:
     from most_sketch.drawing.torch_engine import TorchEngine
@@ -51,6 +52,13 @@ if TYPE_CHECKING:
 
 FIVE = 5
 """A sketch's height is a multiple of it, so that its width is whole."""
+Photo = Image.Image | str | os.PathLike[str]
+"""A picture, or where one is."""
+
+
+def as_picture(photo: Photo) -> Image.Image:
+    """A photo in RGB as a person sees it, read if it is a path. Raises `InputError` for what cannot be read."""
+    return flatten(photo) if isinstance(photo, Image.Image) else read_image(Path(photo))
 
 
 class Sketcher:
@@ -85,8 +93,8 @@ class Sketcher:
 
         `engine` is torch, onnx (ONNX Runtime: on a CPU, in float32; a network that is not a bundled one is exported
         once, which takes a minute) or auto, as `engine.choose_engine` has it. `styles` are files, or addresses on the
-        Hub, of styles that were taught to these weights; they come after the weights' own. For one photo, if it is
-        known that so many will come, precision auto is fp32: to find out what is faster would take longer. Raises
+        Hub, of styles that were taught to these weights; they come after the weights' own. Precision auto is fp32.
+        `photos` is how many will come, if that is known: engine auto looks for a GPU only for several. Raises
         `WeightsError`, and `InputError` for a device or an engine that is not there. `offline` makes no connection.
         """
         hub = Hub(offline=offline)
@@ -98,7 +106,7 @@ class Sketcher:
         from most_sketch.drawing.torch_engine import TorchEngine
 
         files = [find_style(style, hub) for style in styles]
-        return cls(TorchEngine.load(path, weights, device, precision, files, photos), path, weights)
+        return cls(TorchEngine.load(path, weights, device, precision, files), path, weights)
 
     def with_style(self, file: Path) -> Sketcher:
         """One that draws in a taught style too, the last of its `styles`. This one stays, and they share the networks.
@@ -136,7 +144,7 @@ class Sketcher:
 
     def sketch(
         self,
-        photo: Image.Image,
+        photo: Photo,
         style: str | None = None,
         *,
         align: bool = True,
@@ -144,7 +152,8 @@ class Sketcher:
         framing: str = "portrait",
         finish: str = "fade",
     ) -> Image.Image:
-        """Draw the largest face of a photo; without `align` the photo as it is, fitted into the frame.
+        """Draw the largest face of a photo, a picture or its path; without `align` the photo as it is, fitted into the
+        frame.
 
         `framing` is `portrait` or `face`, as `crops` has it; `finish` is `fade` or `none`, as `draw_crops` does. Raises
         `FaceError` where there is no face, `InputError` for a style that is not in `styles`, a wrong size, framing or
@@ -154,7 +163,7 @@ class Sketcher:
 
     def sketch_many(
         self,
-        photos: Sequence[Image.Image],
+        photos: Sequence[Photo],
         style: str | None = None,
         *,
         align: bool = True,
@@ -172,7 +181,7 @@ class Sketcher:
 
     def crops(
         self,
-        photo: Image.Image,
+        photo: Photo,
         count: int | None = 1,
         min_confidence: float = MIN_CONFIDENCE,
         size: int | None = None,
@@ -185,10 +194,10 @@ class Sketcher:
         frame. A photo that is in the frame already stays as it is. Raises `FaceError` if no face is found.
         """
         checked_framing(framing)
-        photo = flatten(photo)
+        photo = as_picture(photo)
         found = self._finder.find(photo, min_confidence)
         if not found:
-            raise FaceError("no face found; a photo that is already cropped to the face can go with --no-align")
+            raise FaceError("no face found; a photo that is already cropped to the face can go with align=False")
         crops = []
         for face in sorted(found[:count], key=lambda face: face.box[0]):
             placement = place_face(photo.size, *face.eyes)
@@ -198,9 +207,9 @@ class Sketcher:
             crops.append(self._crop(photo, placement, canvas, face, size))
         return crops
 
-    def fit(self, photo: Image.Image, size: int | None = None) -> Crop:
+    def fit(self, photo: Photo, size: int | None = None) -> Crop:
         """A photo as it is, scaled into the frame without stretching; its border fills the rest."""
-        photo = flatten(photo)
+        photo = as_picture(photo)
         return self._crop(photo, place_whole(photo.size), None, None, size)
 
     def _portrait(self, photo: Image.Image, placement: Placement, others: Sequence[Face]) -> Canvas | None:

@@ -39,10 +39,6 @@ class Speed:
 
     device: str
     precision: str
-    measured: dict[str, float] | None
-    """Seconds of a small block in each precision, by which `auto` chose; None where nothing was measured."""
-    inexact: bool
-    """Was float32 taken although bfloat16 is faster, for sketches would change?"""
     detection: float
     """To find the face in an example portrait and bring it into the frame."""
     drawing: dict[int, float]
@@ -77,12 +73,9 @@ def measure(engine: TorchEngine, tell: Callable[[str], None]) -> Speed:
         start = time.perf_counter()
         _convert(sketcher, jobs)
         rate = PHOTOS / (time.perf_counter() - start)
-    timings = engine.precision.timings
     return Speed(
         device=_device_name(engine.device),
         precision=str(engine.dtype).removeprefix("torch."),
-        measured=asdict(timings) if timings else None,
-        inexact=timings is not None and timings.faster is not engine.dtype,
         detection=detection,
         drawing={size: taken / size for size, taken in drawing.items()},
         photos_per_second=rate,

@@ -11,24 +11,19 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from most_sketch.checkpoints.packaged import examples_folder
 from most_sketch.checkpoints.styles import Style, read_styles_of, with_styles
 from most_sketch.checkpoints.weights import load_weights
 from most_sketch.device import keep_freed_memory, resolve_device
 from most_sketch.network.build import AnyGenerator, draw, person
 from most_sketch.network.config import ModelConfig
 from most_sketch.network.generator import Generator
-from most_sketch.network.precision import Precision, autocast, choose_precision
-from most_sketch.photo.frame import place_whole, to_frame
-from most_sketch.photo.images import read_image, to_image, to_tensor
+from most_sketch.network.precision import autocast, drawing_precision
+from most_sketch.photo.images import to_image, to_tensor
 from most_sketch.photo.mtcnn import Cascade
 from most_sketch.photo.mtcnn_networks import load_cascade
 
 BATCH_SIZE = {"cpu": 1, "cuda": 32, "mps": 8}
 """Photos drawn at once. Measured: more than one gains nothing on a CPU, and would keep Ctrl-C waiting."""
-
-MAX_DIFFERENCE = 1.0
-"""From float32's sketch, in grey levels, mean of all pixels: where `auto` would differ more it takes float32."""
 
 
 class TorchEngine:
@@ -39,8 +34,6 @@ class TorchEngine:
         self._generator = generator.to(device).to(memory_format=torch.channels_last).eval()
         self.device = device
         self.dtype = dtype
-        self.precision = Precision(dtype)
-        """What was measured to choose the dtype, if it was; it is float32 all the same where sketches would change."""
 
     @classmethod
     def load(
@@ -50,7 +43,6 @@ class TorchEngine:
         device: str = "auto",
         precision: str = "auto",
         styles: Sequence[Path] = (),
-        photos: int | None = None,
     ) -> TorchEngine:
         """Of the weights in a file, which are `called` so; the rest as `Sketcher.load` takes it."""
         where = resolve_device(device)
@@ -58,19 +50,11 @@ class TorchEngine:
             keep_freed_memory()
         taught = read_styles_of(weights, called, styles)
         generator = with_styles(load_weights(weights), taught)
-        alone = photos == 1 and precision == "auto"
-        chosen = choose_precision("fp32" if alone else precision, where, "drawing")
-        engine = cls(generator, where, chosen.dtype)
-        if precision == "auto" and not engine._is_exact():
-            engine.dtype = torch.float32
-        engine.precision = chosen
-        return engine
+        return cls(generator, where, drawing_precision(precision))
 
     def with_styles(self, styles: Sequence[Style]) -> TorchEngine:
         """One that draws in more styles, after its own, and shares all else. Errors as `styles.with_styles`."""
-        engine = TorchEngine(with_styles(self._generator, styles), self.device, self.dtype)
-        engine.precision = self.precision
-        return engine
+        return TorchEngine(with_styles(self._generator, styles), self.device, self.dtype)
 
     @property
     def config(self) -> ModelConfig:
@@ -116,20 +100,3 @@ class TorchEngine:
     def _on_device(self, images: Sequence[Image.Image]) -> Tensor:
         photos = torch.stack([to_tensor(image) for image in images])
         return photos.to(device=self.device, memory_format=torch.channels_last)
-
-    @torch.inference_mode()
-    def _is_exact(self) -> bool:
-        """Does the precision draw an example portrait, in every style, nearly as float32 does?
-
-        It is drawn at 200 x 250, by whatever weights: what rounding does is seen there too, at a fifth of the time.
-        """
-        if self.dtype is torch.float32:
-            return True
-        portrait = read_image(examples_folder() / "astronaut.jpg")
-        photos = self._on_device([to_frame(portrait, place_whole(portrait.size))])
-        differences = []
-        for style in torch.arange(len(self.config.styles), device=self.device)[:, None]:
-            with autocast(self.device, self.dtype):
-                drawn = self._generator(photos, style)
-            differences.append((drawn.float() - self._generator(photos, style)).abs().mean() * 127.5)
-        return bool(torch.stack(differences).mean() < MAX_DIFFERENCE)

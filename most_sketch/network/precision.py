@@ -1,4 +1,4 @@
-"""How precisely to compute: what `auto` means, decided by a measurement that is remembered."""
+"""How precisely to compute. Drawing is in float32 unless another is asked for; for training a measurement decides."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
@@ -24,7 +24,8 @@ CHANNELS, SIDE, ROUNDS = 64, 64, 3
 WORTH = 0.9
 """bfloat16 is taken where it needs at most this share of float32's time: for less no picture is to change."""
 
-Work = Literal["drawing", "training"]
+TRAINING = "training"
+"""What the measurement is of, in the file that keeps it."""
 
 
 @dataclass(frozen=True)
@@ -48,20 +49,35 @@ class Precision:
     """None where nothing was measured."""
 
 
-def choose_precision(name: str, device: torch.device, work: Work) -> Precision:
-    """`fp32`, `bf16`, or `auto`: what is faster on a CPU, bfloat16 on GPUs that have it. Raises `InputError`."""
+def drawing_precision(name: str) -> torch.dtype:
+    """`fp32`, `bf16`, or `auto`, which is float32: a photo gives the same sketch alone and among many, on any machine.
+
+    Raises `InputError`.
+    """
+    return torch.float32 if name == "auto" else _asked(name)
+
+
+def choose_precision(name: str, device: torch.device) -> Precision:
+    """For training: `fp32`, `bf16`, or `auto`: what is faster on a CPU, bfloat16 on GPUs that have it.
+
+    Raises `InputError`.
+    """
     if name != "auto":
-        if name not in DTYPES:
-            raise InputError(f"unknown precision {name!r}; use auto, fp32 or bf16")
-        return Precision(DTYPES[name])
+        return Precision(_asked(name))
     if device.type == "cpu":
-        timings = remembered(work)
+        timings = remembered()
         if timings is None:
-            timings = measure(work)
-            remember(work, timings)
+            timings = measure()
+            remember(timings)
         return Precision(timings.faster, timings)
     fast = device.type == "cuda" and torch.cuda.get_device_capability(device)[0] >= 8
     return Precision(torch.bfloat16 if fast else torch.float32)
+
+
+def _asked(name: str) -> torch.dtype:
+    if name not in DTYPES:
+        raise InputError(f"unknown precision {name!r}; use auto, fp32 or bf16")
+    return DTYPES[name]
 
 
 def autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:
@@ -69,21 +85,20 @@ def autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:
     return torch.autocast(device.type, dtype, enabled=dtype is not torch.float32)
 
 
-def measure(work: Work) -> Timings:
-    """Time a block of the network on the CPU: forward for drawing, backward too for training."""
+def measure() -> Timings:
+    """Time a block of the network on the CPU, forward and backward."""
     # Whoever seeds torch afterwards or before finds its random numbers as they were.
     with torch.random.fork_rng(devices=[]):
         block = ResidualBlock(CHANNELS, CHANNELS).to(memory_format=torch.channels_last)
         features = torch.randn(1, CHANNELS, SIDE, SIDE).to(memory_format=torch.channels_last)
-    features.requires_grad_(work == "training")
+    features.requires_grad_()
 
     def seconds(dtype: torch.dtype) -> float:
         start = time.perf_counter()
-        with torch.set_grad_enabled(work == "training"):
+        with torch.enable_grad():
             with autocast(features.device, dtype):
                 computed = block(features)
-            if work == "training":
-                computed.float().sum().backward()
+            computed.float().sum().backward()
         return time.perf_counter() - start
 
     # In turn, and the shortest of each: so other work on the machine favours none. The first round makes the kernels.
@@ -91,19 +106,19 @@ def measure(work: Work) -> Timings:
     return Timings(*map(min, zip(*rounds[1:], strict=True)))
 
 
-def remembered(work: Work) -> Timings | None:
+def remembered() -> Timings | None:
     """What an earlier process measured on a processor like this one, if it is known."""
     try:
-        timings = _read()[_machine()][work]
+        timings = _read()[_machine()][TRAINING]
         return Timings(float(timings["float32"]), float(timings["bfloat16"]))
     except (KeyError, TypeError, ValueError):
         return None
 
 
-def remember(work: Work, timings: Timings) -> None:
+def remember(timings: Timings) -> None:
     """Write down what was measured. Does nothing where nothing can be written."""
     known, machine = _read(), _machine()
-    known[machine] = {**known.get(machine, {}), work: asdict(timings)}
+    known[machine] = {**known.get(machine, {}), TRAINING: asdict(timings)}
     with suppress(InputError, RuntimeError):
         write_bytes(_file(), json.dumps(known, indent=1).encode())
 

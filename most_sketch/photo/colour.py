@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, TiffImagePlugin, features
 
-PHOTOMETRIC, BITS_A_SAMPLE = 262, 258
-"""Tags of TIFF. A photometric of 0 says that white is 0."""
+PHOTOMETRIC, BITS_A_SAMPLE, SAMPLE_FORMAT = 262, 258, 339
+"""Tags of TIFF. A photometric of 0 says that white is 0, a format of 1 that integers are unsigned."""
 
 MODE_OF_SPACE = {"RGB ": "RGB", "CMYK": "CMYK", "GRAY": "L"}
 """Colour spaces of profiles, and Pillow's mode for each."""
@@ -32,8 +32,15 @@ def to_eight_bits(image: Image.Image) -> Image.Image:
     if not (image.mode.startswith("I") or image.mode == "F"):
         return image
     tags = getattr(image, "tag_v2", {})
-    values = np.nan_to_num(np.asarray(image, dtype=np.float32))
-    levels = (values * (255 / _white(image.mode, values, tags.get(BITS_A_SAMPLE)))).clip(0, 255)
+    bits = tags.get(BITS_A_SAMPLE)
+    stored = np.asarray(image)
+    unsigned = image.mode == "I" and bits == (32,) and tags.get(SAMPLE_FORMAT, (1,)) == (1,)
+    if unsigned:
+        # Pillow has signed integers only, and what is above them comes out negative.
+        stored = stored.view(np.uint32)
+    values = np.nan_to_num(stored.astype(np.float32))
+    white = 2.0**32 - 1 if unsigned and values.max(initial=0) > 65535 else _white(image.mode, values, bits)
+    levels = (values * (255 / white)).clip(0, 255)
     # Pillow turns round what is white in 8 bits only.
     grey = 255 - levels if tags.get(PHOTOMETRIC) == 0 else levels
     return Image.fromarray(grey.round().astype(np.uint8))

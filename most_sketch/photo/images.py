@@ -21,6 +21,7 @@ from most_sketch.photo.colour import add_premultiplied_grey, to_eight_bits, to_s
 from most_sketch.photo.heic import SIGNATURE_BYTES, add_heic_reader, is_heic
 from most_sketch.photo.mending import mend
 from most_sketch.photo.orientation import orientation_of, turn_upright
+from most_sketch.photo.pages import largest_page
 from most_sketch.photo.provenance import KEYWORD, seal
 
 if TYPE_CHECKING:
@@ -50,6 +51,9 @@ WRITE_FORMATS = {
 }
 """File name endings that a sketch can be saved under, and Pillow's format for each."""
 
+MOST_A_SIDE, NAMES = {"WEBP": 16_383, "JPEG": 65_535}, {"WEBP": "WebP", "JPEG": "JPEG"}
+"""Pixels that a format can have a side, and what it is called."""
+
 DPI = 300
 """Of every picture that is written: 400 x 500 pixels are 34 x 42 mm on paper."""
 IMAGE_HISTORY, INCHES = 0x9213, 2
@@ -57,6 +61,9 @@ IMAGE_HISTORY, INCHES = 0x9213, 2
 
 MAX_PIXELS = 100_000_000
 """Larger pictures are refused before they are decoded."""
+
+OPAQUE_AT_ZERO = frozenset({"BMP", "DIB", "TGA"})
+"""Formats whose programs leave the bytes for transparency at 0: a picture that were all transparent is opaque."""
 
 PREMULTIPLIED = {"La": "LA", "RGBa": "RGBA"}
 """Modes whose colours are multiplied by their transparency, and the usual ones beside them."""
@@ -113,8 +120,8 @@ def decode_image(file: IO[bytes], name: str) -> Image.Image:
             if mended is None:
                 raise
             return _decode(io.BytesIO(mended), name)
-    except InputError:
-        raise
+    except InputError as error:
+        raise error if str(error).startswith(name) else InputError(f"{name}: {error}") from error
     except UnidentifiedImageError as error:
         raise InputError(f"{name}: not a picture that can be read") from error
     except Image.DecompressionBombError as error:
@@ -126,13 +133,19 @@ def decode_image(file: IO[bytes], name: str) -> Image.Image:
 
 def _decode(file: IO[bytes], name: str) -> Image.Image:
     with _open(file) as image:
-        if image.width * image.height > MAX_PIXELS:
-            raise InputError(
-                f"{name}: {image.width} x {image.height} pixels are more than the "
-                f"{MAX_PIXELS // 1_000_000} million that are accepted; make it smaller first"
-            )
+        _check_size(image, name)
+        page = largest_page(image, file)
+        _check_size(page, name)
         # While the file is open: what is RGB already is not copied.
-        return flatten(image)
+        return flatten(page)
+
+
+def _check_size(image: Image.Image, name: str) -> None:
+    if image.width * image.height > MAX_PIXELS:
+        raise InputError(
+            f"{name}: {image.width} x {image.height} pixels are more than the "
+            f"{MAX_PIXELS // 1_000_000} million that are accepted; make it smaller first"
+        )
 
 
 def _open(file: IO[bytes]) -> Image.Image:
@@ -168,7 +181,14 @@ def flatten(image: Image.Image) -> Image.Image:
     """
     image.load()
     orientation = orientation_of(image)
-    return turn_upright(_over_white(to_srgb(to_eight_bits(image))), orientation)
+    return turn_upright(_over_white(to_srgb(to_eight_bits(_without_empty_alpha(image)))), orientation)
+
+
+def _without_empty_alpha(image: Image.Image) -> Image.Image:
+    """The picture without its transparency, if that is 0 everywhere where this means nothing."""
+    if image.format not in OPAQUE_AT_ZERO or image.mode not in ("RGBA", "LA") or image.getextrema()[-1] != (0, 0):
+        return image
+    return image.convert(image.mode[:-1])
 
 
 def _over_white(image: Image.Image) -> Image.Image:
@@ -195,6 +215,11 @@ def encode_image(
     as `provenance.record_text` has it; `exif` is written too.
     """
     format_ = WRITE_FORMATS[suffix]
+    most = MOST_A_SIDE.get(format_)
+    if most and max(image.size) > most:
+        raise InputError(
+            f"{NAMES[format_]} is at most {most:,} pixels wide and high, and this is {image.width} x {image.height}"
+        )
     buffer = io.BytesIO()
     about: dict[str, Any] = {"dpi": (dpi, dpi)}
     exif = Image.Exif() if exif is None else exif

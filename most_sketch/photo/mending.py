@@ -21,6 +21,11 @@ MAX_PROFILE = 1 << 20
 TRANSPARENT_BYTES = {0: 2, 2: 6}
 """Length of PNG's transparent colour by the type of colour: grey and RGB. For palettes it is free."""
 
+APP, COMMENT, SCAN = range(0xE0, 0xF0), 0xFE, 0xDA
+"""JPEG's markers of what programs add, of comments, and of where pixels begin."""
+NEEDED = {0xE0: (b"JFIF\0", 14), 0xE1: (b"Exif\0\0", 14), 0xE2: (b"ICC_PROFILE\0", 15), 0xEE: (b"Adobe", 12)}
+"""Of the added the ones that say how pixels look: how they begin, and how long they are at least."""
+
 JPEG_START, JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
 STRAY = b"\x9d\x35\xca\x67" * 64
 """Would be decoded if pixels were missing: no end of a picture, and unlike the zeros that decoders put in."""
@@ -29,8 +34,9 @@ STRAY = b"\x9d\x35\xca\x67" * 64
 def mend(file: IO[bytes]) -> bytes | None:
     """The content of a file that could not be read, such that it perhaps can; None if there is nothing to mend.
 
-    PNG is left with its pixels, and with orientation and colour profile if these are whole; JPEG gets the
-    end marker that it lacks, if no pixels are missing.
+    PNG and JPEG are left with their pixels, and with what beside them is whole and says how they look: orientation,
+    colour profile, and in JPEG how colours were stored. JPEG gets the end marker that it lacks, if no pixels are
+    missing.
     """
     file.seek(0)
     if not file.read(8).startswith((PNG_START, JPEG_START)):
@@ -80,10 +86,12 @@ def _is_sound(kind: bytes, data: bytes, colour: int) -> bool:
 
 
 def _mend_jpeg(content: bytes) -> bytes | None:
-    """With an end marker, if it makes no difference to the picture what stands before it: then no pixel is missing."""
-    if content.endswith(JPEG_END):
-        return None
-    pixels = content.removesuffix(b"\xff")
+    """Without comments and what programs add, if that is too short to be what it says; with an end marker, if it makes
+    no difference to the picture what stands before it: then no pixel is missing."""
+    kept = _with_sound_segments(content)
+    if kept.endswith(JPEG_END):
+        return kept if kept != content else None
+    pixels = kept.removesuffix(b"\xff")
     ended = pixels + JPEG_END
     try:
         one, other = (Image.open(io.BytesIO(file), formats=["JPEG"]) for file in (ended, pixels + STRAY + JPEG_END))
@@ -91,3 +99,26 @@ def _mend_jpeg(content: bytes) -> bytes | None:
     except Exception:  # noqa: BLE001 - as in decode_image
         return None
     return ended if whole else None
+
+
+def _with_sound_segments(content: bytes) -> bytes:
+    """A JPEG whose APP and COM segments are those only that a decoder needs and that are long enough to be it."""
+    kept, place = [content[:2]], 2
+    while place + 4 <= len(content) and content[place] == 0xFF:
+        marker = content[place + 1]
+        if marker == 0xFF:  # padding
+            place += 1
+            continue
+        length = int.from_bytes(content[place + 2 : place + 4], "big")
+        if marker == SCAN or length < 2 or not (marker in APP or marker == COMMENT or 0xC0 <= marker <= 0xDF):
+            break
+        data = content[place + 4 : place + 2 + length]
+        if not (marker in APP or marker == COMMENT) or _is_needed(marker, data):
+            kept.append(content[place : place + 2 + length])
+        place += 2 + length
+    return b"".join([*kept, content[place:]])
+
+
+def _is_needed(marker: int, data: bytes) -> bool:
+    start, least = NEEDED.get(marker, (b"", 0))
+    return bool(start) and data.startswith(start) and len(data) >= least

@@ -93,7 +93,7 @@ def tune(
     generator_optimiser = torch.optim.Adam(learnt, RATE, training.betas)
     discriminator_optimiser = torch.optim.Adam(discriminator.parameters(), training.discriminator_rate, training.betas)
 
-    dtype = choose_precision("auto", device, "training").dtype
+    dtype = choose_precision("auto", device).dtype
 
     done, start = 0, time.monotonic()
     while (spent := budget.spent(done, time.monotonic() - start)) < 1:

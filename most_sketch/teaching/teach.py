@@ -48,6 +48,8 @@ LOOKING = 0.25
 """Share of the time after which pairs are seen no more than once."""
 # Not mirrored: from which side a hand hatches is part of its style.
 MOVES = TrainConfig(flip=False, shift=4, tone=0.15, rotate=3, zoom=0.08, blur=0.3, noise=0.2, jpeg=0.2)
+HELPED = 0.005
+"""Share of the difference from the artist below which a style is no nearer."""
 COMPARED = 4
 """Pairs whose drawings decide which style is nearest, and rows of the sheet."""
 
@@ -92,6 +94,21 @@ class Taught:
     sheet: Image.Image
     """Some pairs: photo, drawn in the nearest style, in the new one, and by the artist."""
 
+    @property
+    def nearer(self) -> float:
+        """By which share of the nearest style's difference from the artist the new one's is less."""
+        return 1 - self.differences[self.kept] / self.differences["nearest"]
+
+    def outcome(self) -> str:
+        """How far it came, in words."""
+        compared = f"{self.held_out} held-out pairs" if self.held_out else "the pairs that taught it"
+        if self.nearer < HELPED:
+            return (
+                f"it did not help: on {compared} nothing came nearer to the artist than {self.nearest} as it is; "
+                "more pairs, more minutes or VGG-19 may"
+            )
+        return f"nearer to the artist by {100 * self.nearer:.0f} % than {self.nearest}, on {compared}"
+
 
 def teach(
     folder: str | Path,
@@ -102,9 +119,11 @@ def teach(
     how: Teaching | None = None,
     offline: bool = False,
     report: Report = lambda *_: None,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> Taught:
     """Teach weights the style of the paired set in a folder; `styles.save_style` writes the result.
 
+    `tell` is called with what will be missing, before the work begins.
     Pairs that have the size of the weights' frame are taken as they are, others are brought into it. Raises
     `InputError` for a name that cannot be and pairs that cannot be used, `WeightsError` for weights.
     """
@@ -122,6 +141,8 @@ def teach(
     if len(pairs) > MAX_PAIRS:
         raise InputError(f"{folder}: {len(pairs)} pairs; a style is taught from at most {MAX_PAIRS}, train takes more")
     backbone, unaided = _load_backbone(how, offline, report)
+    if unaided:
+        tell(f"without VGG-19 strokes are compared less well, and may change little: {unaided}")
     pictures, problems = _read(pairs, (loaded.config.frame_height or FRAME_HEIGHT) / FRAME_HEIGHT, how, device, report)
     if not pictures:
         more = f" ({problems[0]})" if problems else ""
@@ -153,9 +174,9 @@ def _check(name: str, weights: str | Path, styles: Sequence[str]) -> None:
     try:
         check_name(name)
     except ValueError as error:
-        raise InputError(f"--name: {error}") from error
+        raise InputError(f"name={name!r}: {error}") from error
     if name in styles:
-        raise InputError(f"--name {name}: {weights} has a style of this name; there is {', '.join(styles)}")
+        raise InputError(f"name={name!r}: {weights} has a style of this name; there is {', '.join(styles)}")
 
 
 def _read(

@@ -103,8 +103,8 @@ def load_backbone(choice: str, unit_features: bool = False, offline: bool = Fals
             network = torchvision_weights(VGG19_Weights.IMAGENET1K_V1.url, offline=offline)
         except WeightsError as error:
             raise InputError(
-                f"torchvision's VGG-19 (548 MB): {error}; give a local file with --perceptual FILE, "
-                "or --perceptual none to train without style and content loss"
+                f"torchvision's VGG-19 (548 MB): {error}; give a local file with perceptual=FILE, "
+                "or perceptual='none' to train without style and content loss"
             ) from error
         with torch.device("meta"):
             layers = vgg19(weights=None).features[:28]
@@ -112,7 +112,7 @@ def load_backbone(choice: str, unit_features: bool = False, offline: bool = Fals
         return PerceptualBackbone(layers, unit_features)
     path = Path(choice)
     if not path.is_file():
-        raise InputError(f"--perceptual {choice}: no such file; use vgg19, none or a safetensors file")
+        raise InputError(f"perceptual={choice!r}: no such file; use vgg19, none or a safetensors file")
     try:
         state = {name.removeprefix("features."): tensor.float() for name, tensor in load_file(path).items()}
     except (SafetensorError, OSError) as error:

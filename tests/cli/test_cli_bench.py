@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from pathlib import Path
 
@@ -10,12 +9,9 @@ import pytest
 import torch
 from conftest import Command
 from PIL import Image
-from rich.console import Console
 
-from most_sketch.cli import bench
 from most_sketch.drawing.sketcher import Sketcher
 from most_sketch.drawing.speed import BATCH_SIZES, measure, seconds
-from most_sketch.network.precision import Precision, Timings
 
 
 def test_the_figures_as_json(command: Command, tiny_weights: Path) -> None:
@@ -24,8 +20,7 @@ def test_the_figures_as_json(command: Command, tiny_weights: Path) -> None:
     figures = json.loads(answer.out)
     assert figures["weights"] == str(tiny_weights)
     assert figures["device"].startswith("CPU, ")
-    assert figures["precision"] in ("float32", "bfloat16")
-    assert figures["measured"].keys() == {"float32", "bfloat16"}
+    assert figures["precision"] == "float32"
     assert list(figures["drawing"]) == ["1", "4", "16"]
     assert all(taken > 0 for taken in (figures["start"], figures["detection"], *figures["drawing"].values()))
     assert figures["photos_per_second"] > 0
@@ -54,27 +49,6 @@ def test_so_many_are_drawn_at_once_as_it_says(sketcher: Sketcher, monkeypatch: p
     measure(sketcher.engine, told.append)
     assert set(sizes) == set(BATCH_SIZES)
     assert told == [f"measuring {step} of 5" for step in (1, 2, 3, 4, 5)]
-
-
-@pytest.mark.parametrize(
-    ("timings", "rows"),
-    [
-        (Timings(0.0025, 0.004), ["2.5 ms in float32, 4.0 ms in bfloat16", "float32 "]),
-        (Timings(0.0025, 0.001), ["2.5 ms in float32, 1.0 ms in bfloat16", "float32, for bfloat16 changes sketches"]),
-        (None, []),
-    ],
-)
-def test_it_says_what_was_measured_and_chosen(
-    tiny_weights: Path, monkeypatch: pytest.MonkeyPatch, timings: Timings | None, rows: list[str]
-) -> None:
-    sketcher = Sketcher.load(tiny_weights, "cpu", "fp32")
-    sketcher.engine.precision = Precision(sketcher.engine.dtype, timings)
-    monkeypatch.setattr(sketcher.engine, "draw", lambda images, _: [image.convert("L") for image in images])
-    console = Console(width=80, record=True, file=io.StringIO())
-    console.print(bench._table("tiny", 1.0, measure(sketcher.engine, lambda _: None)))
-    shown = console.export_text()
-    assert all(row in shown for row in rows)
-    assert ("a small block" in shown) == (timings is not None)
 
 
 def test_the_first_run_does_not_count() -> None:

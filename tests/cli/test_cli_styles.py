@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -55,8 +56,6 @@ def test_a_picture_shows_the_photo_in_every_style(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["photo.jpg"], "photo.jpg: a photo is drawn with -o FILE only"),
-        (["-o", "styles.xyz"], "styles.xyz: cannot write this format"),
         (["nowhere.jpg", "-o", "styles.png"], "nowhere.jpg: no such file"),
         (["--weights", "nowhere"], "nowhere: no such weights file"),
     ],
@@ -89,3 +88,21 @@ def test_a_photo_and_other_files_are_not_replaced(
     assert other.read_bytes() == b"mine"
     assert command("styles", photo, "-o", other, *options, "--overwrite").code == 0
     assert Image.open(other).size[1] == 250 + CAPTION
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [(["photo.jpg"], "a photo is drawn with -o FILE only"), (["-o", "styles.xyz"], "pictures are saved as .png")],
+)
+def test_wrong_usage_is_exit_code_2(command: Command, arguments: list[str], message: str) -> None:
+    answer = command("styles", *arguments)
+    assert answer.code == 2
+    assert message in answer.err
+
+
+def test_the_styles_as_json_and_in_silence(command: Command, two_styles: Path, tmp_path: Path) -> None:
+    listed = json.loads(command("styles", "--weights", two_styles, "--json").out)
+    assert [each["style"] for each in listed] == command("styles", "--weights", two_styles).out.decode().split()
+    answer = command("styles", "--weights", two_styles, "-q", "-o", tmp_path / "new" / "styles.png")
+    assert (answer.code, answer.out, answer.err) == (0, b"", "")
+    assert (tmp_path / "new" / "styles.png").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 import torch
 from conftest import EXAMPLES, Command
 from hub_server import OWNER_TOKEN, HubServer
+from taught_styles import style_file
 
 from most_sketch.checkpoints.find import bundled_weights, find_weights, trained_on
 from most_sketch.checkpoints.manifest import checksum, update
@@ -51,8 +53,10 @@ def test_a_bundled_name_needs_no_hub(server: HubServer, shelf: Path, command: Co
     listed = command("weights", "list").out.decode()
     assert listed == f"NAME    SIZE  WHERE    LICENCE\ntiny  {shelf.stat().st_size / 1e6:.1f} MB  bundled  mit\n"
     told = command("weights", "info", "tiny").out.decode()
-    assert "figures: fsim 0.5\n" in told
-    assert "styles: pencil, ink\n" in told
+    facts = dict(re.split(r"  +", line, maxsplit=1) for line in told.splitlines())
+    assert (facts["figures"], facts["styles"], facts["file"]) == ("fsim 0.5", "pencil, ink", str(shelf))
+    # In columns.
+    assert len({line.index(facts[key]) for key, line in zip(facts, told.splitlines(), strict=True)}) == 1
     assert server.requests == []
 
 
@@ -271,3 +275,12 @@ def test_the_mean_replaces_nothing_unless_that_is_said(command: Command, weights
     assert "replace it with --overwrite" in refused.err
     assert command("weights", "average", file, file, "-o", mean, "--overwrite").code == 0
     assert load_weights(mean).config.channels == 8
+
+
+def test_what_a_taught_style_is(command: Command, tiny_weights: Path, tmp_path: Path) -> None:
+    file = style_file(tmp_path / "mine.safetensors", tiny_weights, "chalk")
+    facts = json.loads(command("weights", "info", file, "--json").out)
+    assert (facts["style"], facts["of_weights_sha256"]) == ("chalk", checksum(tiny_weights))
+    told = command("weights", "info", file)
+    assert told.code == 0
+    assert re.search(r"^style +chalk$", told.out.decode(), re.MULTILINE)

@@ -13,6 +13,8 @@ from PIL import Image
 from taught_styles import style_file
 
 from most_sketch.checkpoints.find import bundled_weights
+from most_sketch.checkpoints.header import read_header
+from most_sketch.checkpoints.onnx_files import cached_graph
 from most_sketch.checkpoints.weights import load_weights, save_weights
 from most_sketch.drawing import engine
 from most_sketch.drawing.engine import choose_engine
@@ -20,7 +22,6 @@ from most_sketch.drawing.onnx_engine import OnnxEngine
 from most_sketch.drawing.sketcher import Sketcher
 from most_sketch.drawing.torch_engine import TorchEngine
 from most_sketch.errors import InputError, WeightsError
-from most_sketch.machine import Processor
 from most_sketch.photo.images import read_image
 
 
@@ -36,9 +37,8 @@ def reference(onnx_weights: Path) -> Sketcher:
 
 @pytest.fixture
 def ordinary_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a GPU, and without instructions for bfloat16."""
+    """Without a GPU."""
     monkeypatch.setattr(engine, "may_have_gpu", lambda: False)
-    monkeypatch.setattr(engine, "processor", lambda: Processor("a processor", frozenset()))
 
 
 def levels(sketch: Image.Image) -> NDArray[np.int64]:
@@ -116,10 +116,6 @@ def test_auto_takes_what_was_exported(onnx_weights: Path, tiny_weights: Path) ->
 def test_auto_takes_torch_for_many_photos_where_that_may_be_faster(
     onnx_weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "processor", lambda: Processor("a new one", frozenset({"amx_bf16"})))
-    assert choose_engine("auto", onnx_weights, "cpu", "auto", (), 2) == "torch"
-    assert choose_engine("auto", onnx_weights, "cpu", "auto", (), 1) == "onnx"
-    assert choose_engine("auto", onnx_weights, "cpu", "fp32", (), 2) == "onnx"
     monkeypatch.setattr(engine, "may_have_gpu", lambda: True)
     assert choose_engine("auto", onnx_weights, "auto", "fp32", (), None) == "torch"
     assert choose_engine("auto", onnx_weights, "auto", "fp32", (), 1) == "onnx"
@@ -192,3 +188,15 @@ def test_as_many_threads_as_torch_takes(onnx_weights: Path, monkeypatch: pytest.
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     drawing = OnnxEngine.load(onnx_weights)
     assert drawing._generator.get_session_options().intra_op_num_threads == 3
+
+
+@pytest.mark.parametrize("kept", [0, 0.5])
+def test_a_cached_graph_that_is_cut_or_empty_is_made_anew(
+    onnx_weights: Path, portrait: Image.Image, kept: float
+) -> None:
+    graph = cached_graph(read_header(onnx_weights).config)
+    whole = graph.read_bytes()
+    graph.write_bytes(whole[: round(kept * len(whole))])
+    sketcher = Sketcher.load(onnx_weights, "cpu", engine="onnx")
+    assert np.ptp(levels(sketcher.sketch(portrait))) > 20
+    assert len(graph.read_bytes()) == len(whole)

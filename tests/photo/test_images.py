@@ -301,3 +301,31 @@ def test_tensors_and_pictures_convert_back_and_forth() -> None:
     grey = image.convert("L")
     assert difference(to_image(to_tensor(grey)), grey) == 0
     assert to_image(torch.tensor([[[-2.0, 0.0, 2.0]]])).tobytes() == bytes([0, 128, 255])
+
+
+@pytest.mark.parametrize("format_", ["TGA", "BMP"])
+def test_transparency_of_0_everywhere_is_none_where_programs_leave_it_so(format_: str, portrait: Image.Image) -> None:
+    small = portrait.resize((40, 30))
+    transparent = small.convert("RGBA")
+    transparent.putalpha(0)
+    buffer = io.BytesIO()
+    transparent.save(buffer, format_)
+    content = buffer.getvalue()
+    if format_ == "BMP":
+        # The newer header, which says that the fourth byte is transparency: Pillow writes the older.
+        masks = struct.pack("<IIII", 0xFF0000, 0xFF00, 0xFF, 0xFF000000) + b"BGRs" + bytes(48)
+        old, start = content[14:54], struct.unpack("<I", content[10:14])[0]
+        header = struct.pack("<I", 108) + old[4:16] + struct.pack("<I", 3) + old[20:40] + masks
+        content = content[:10] + struct.pack("<I", 14 + len(header)) + header + content[start:]
+    read = decode_image(io.BytesIO(content), "photo")
+    assert read.tobytes() == small.tobytes()
+    # Where a pixel is opaque, the others are transparent.
+    png = io.BytesIO()
+    transparent.save(png, "PNG")
+    assert decode_image(png, "photo").getextrema() == ((255, 255),) * 3
+
+
+@pytest.mark.parametrize(("suffix", "most"), [(".webp", "WebP is at most 16,383"), (".jpg", "JPEG is at most 65,535")])
+def test_what_is_too_wide_for_a_format_is_told_in_our_words(suffix: str, most: str) -> None:
+    with pytest.raises(InputError, match=f"^{most} pixels wide and high, and this is 70000 x 1$"):
+        encode_image(Image.new("L", (70_000, 1)), suffix)

@@ -111,3 +111,30 @@ def test_exif_that_is_none_is_left_alone(small: Image.Image, format_: str) -> No
 def test_only_what_can_be_mended_is_read_again() -> None:
     for content in (b"", b"text", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0 no picture", b"GIF89a"):
         assert mend(io.BytesIO(content)) is None
+
+
+SEGMENTS = {
+    "a profile that is too short": b"\xff\xe2\0\x0eICC_PROFILE\0",
+    "a profile of no bytes": b"\xff\xe2\0\x0fICC_PROFILE\0\x01",
+    "Adobe's, too short": b"\xff\xee\0\x09Adobe\0\x64",
+    "JFIF's, too short": b"\xff\xe0\0\x07JFIF\0",
+    "Exif of nothing": b"\xff\xe1\0\x08Exif\0\0",
+    "Photoshop's, cut": b"\xff\xed\0\x1dPhotoshop 3.0\0" + b"8BIM\x04\x04\0\0\0\0\0",
+    "several pictures', cut": b"\xff\xe2\0\x08MPF\0II",
+    "an empty comment": b"\xff\xfe\0\x02",
+}
+
+
+@pytest.mark.parametrize("segment", SEGMENTS.values(), ids=SEGMENTS)
+def test_what_a_decoder_can_skip_is_no_reason_to_refuse_a_jpeg(small: Image.Image, segment: bytes) -> None:
+    whole = encoded(small, "JPEG")
+    for place in (2, whole.index(b"\xff\xdb")):
+        assert decoded(whole[:place] + segment + whole[place:]).tobytes() == decoded(whole).tobytes()
+
+
+def test_orientation_and_profile_stay_when_another_segment_is_broken(small: Image.Image) -> None:
+    exif = Image.Exif()
+    exif[274] = 6
+    whole = encoded(small, "JPEG", exif=exif)
+    broken = whole[:2] + SEGMENTS["Adobe's, too short"] + whole[2:]
+    assert decoded(broken).size == decoded(whole).size == (small.height, small.width)
