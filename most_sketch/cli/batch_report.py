@@ -22,19 +22,22 @@ if TYPE_CHECKING:
 class BatchReport:
     """Tells how a batch goes: JSON on standard output, progress and a summary on standard error."""
 
-    def __init__(self, total: int, as_json: bool, quiet: bool) -> None:
-        self._total = total
+    def __init__(self, total: int, as_json: bool, quiet: bool, watched: bool = False) -> None:
+        """`watched`: nobody knows how many photos will come."""
+        self._total = 0 if watched else total
+        self._watched = watched
         self._json = as_json
         self._quiet = quiet
         self._counts: Counter[str] = Counter()
         self._failures: list[str] = []
         self._last: Record | None = None
+        self._fault = ""
         console = Console(stderr=True)
         columns = (TextColumn("{task.description}"), BarColumn(), RateColumn(), TimeRemainingColumn())
         self._progress = Progress(
             *columns,
             console=console,
-            disable=quiet or not console.is_terminal,
+            disable=quiet or watched or not console.is_terminal,
             transient=total == 1,
             redirect_stdout=False,  # else JSON would go where the progress goes
         )
@@ -49,6 +52,16 @@ class BatchReport:
         if not self._quiet:
             say("exporting the network for ONNX Runtime, this once; it takes a minute")
 
+    def watching(self) -> None:
+        """From now on it waits for photos."""
+        if not self._quiet:
+            say("watching for photos until Ctrl-C")
+
+    def told(self, fault: str) -> bool:
+        """Was the last thing that went wrong this very one? It is noted."""
+        before, self._fault = self._fault, fault
+        return before == fault
+
     def loaded(self) -> None:
         """From now on photos are drawn."""
         self._progress.update(self._task, description=self._place(), refresh=True)
@@ -61,6 +74,9 @@ class BatchReport:
             self._failures.append(record.reason)
         elif record.reason and not self._quiet:
             say(record.reason)
+        if self._watched and not self._quiet:
+            paths = ", ".join(map(str, record.outputs))
+            say(record.reason if record.status == "failed" else f"{record.status}: {paths}")
         if self._json:
             sys.stdout.write(f"{json.dumps(record.as_dict())}\n")
             sys.stdout.flush()
@@ -93,7 +109,7 @@ class BatchReport:
             say(self._summary())
 
     def _tell_failures(self) -> None:
-        if self._failures:
+        if self._failures and not (self._watched and not self._quiet):
             say("failed:")
             for reason in self._failures:
                 say(f"  {reason}")

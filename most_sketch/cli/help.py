@@ -76,8 +76,21 @@ EXAMPLES = {
 """What to show below the help of each command."""
 
 
+OPTIONAL_VALUES = {"--keep-metadata": (("all", "some", "none"), "some")}
+"""Options that may stand without a value: the values that they know, and the one they mean then."""
+
+
 class Command(TyperCommand):
     """A command whose help has its options in the order of `PANELS`, and `EXAMPLES`."""
+
+    # Typer has no options whose value may be left out.
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        end = args.index("--") if "--" in args else len(args)
+        for place, word in enumerate(args[:end]):
+            values, usual = OPTIONAL_VALUES.get(word, ((), ""))
+            if values and (args[place + 1 : place + 2] or [""])[0] not in values:
+                args[place] = f"{word}={usual}"
+        return list(super().parse_args(ctx, args))
 
     # Typer's own types are Click's or its copy of it, by its version.
     def format_options(self, ctx: Any, formatter: Any) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
@@ -18,16 +20,18 @@ import numpy as np
 from PIL import Image
 
 from most_sketch.drawing.crop import Crop
+from most_sketch.drawing.files import sketch_file
 from most_sketch.drawing.jobs import Job
 from most_sketch.drawing.options import Layout, Options
-from most_sketch.drawing.records import Record, left_of, refuse, sketch_path, skipped, sweeping
+from most_sketch.drawing.records import Pen, Record, left_of, refuse, sketch_path, skipped, sweeping
 from most_sketch.drawing.sketcher import Sketcher
 from most_sketch.drawing.sources import checksum_of, mark_of
 from most_sketch.drawing.stores import Location, write
 from most_sketch.errors import InputError, MostSketchError, first_line, known_fault
 from most_sketch.photo.faces import face_notice
 from most_sketch.photo.frame import Placement, on_paper, scale_shift, side_by_side
-from most_sketch.photo.images import decode_image, encode_image, read_image
+from most_sketch.photo.images import decode_image, read_image
+from most_sketch.photo.metadata import kept_exif
 from most_sketch.photo.provenance import PhotoMark, record_text
 
 READERS = 2
@@ -41,6 +45,7 @@ class _Prepared:
     job: Job
     mark: PhotoMark
     checksum: str
+    exif: Image.Exif
     photo_size: tuple[int, int]
     crops: list[Crop]
     styles: tuple[str, ...]
@@ -106,6 +111,7 @@ def _prepare(sketcher: Sketcher, options: Options, job: Job) -> _Prepared | Reco
         papers = tuple(sketcher.papers[sketcher.style_index(style)] for style in styles)
         photo = _read(job)
         mark, checksum = mark_of(job), checksum_of(job)
+        exif = kept_exif(_content(job), options.keep_metadata)
         if options.align:
             try:
                 crops = sketcher.crops(photo, options.faces, options.min_confidence, options.size, options.framing)
@@ -115,14 +121,19 @@ def _prepare(sketcher: Sketcher, options: Options, job: Job) -> _Prepared | Reco
             crops = [sketcher.fit(photo, options.size)]
     except Exception as error:  # noqa: BLE001 - whatever is wrong with one photo must not stop the others
         return _failed(job, error, time.perf_counter() - start)
-    return _Prepared(job, mark, checksum, photo.size, crops, styles, papers, time.perf_counter() - start)
+    return _Prepared(job, mark, checksum, exif, photo.size, crops, styles, papers, time.perf_counter() - start)
 
 
 def _read(job: Job) -> Image.Image:
+    content = _content(job)
+    return read_image(content) if isinstance(content, Path) else decode_image(io.BytesIO(content), job.name)
+
+
+def _content(job: Job) -> Path | bytes:
+    """Where a photo is, or what."""
     if isinstance(job.source, Path):
-        return read_image(job.source)
-    content = job.source.read_bytes() if job.source else job.content
-    return decode_image(io.BytesIO(content), job.name)
+        return job.source
+    return job.source.read_bytes() if job.source else job.content
 
 
 def _draw(
@@ -151,19 +162,26 @@ def _save(photo: _Prepared, sketches: list[Image.Image], options: Options) -> Re
     """Lay out and write the sketches of one photo, which are in the order of `photo.drawings`."""
     start = time.perf_counter()
     outputs: list[Location] = []
+    pens: list[Pen] = []
     try:
         # The first face last: its sketch is there only if all are, so that an interrupted photo is done again.
         for number, style, picture in reversed(list(_lay_out(photo, sketches, options))):
             path = sketch_path(photo.job, number, style, options)
             if path is not None and not options.overwrite:
                 refuse(path, photo.job)
+            paper = photo.papers[photo.styles.index(style)]
             record = record_text(photo.checksum, photo.mark, options.settings_texts[style].decode())
-            data = encode_image(picture, photo.job.suffix, options.quality, record=record)
+            try:
+                made = sketch_file(picture, photo.job.suffix, options, paper, record, photo.exif)
+            except InputError as error:
+                raise InputError(f"{path or photo.job.name}: {error}") from error
             if path is None:
-                _write_to_stdout(data)
-            else:
-                write(path, data)
-                outputs.insert(0, path)
+                _write_to_stdout(made.data)
+                continue
+            write(path, made.data)
+            _keep_time(path, photo.job, options)
+            outputs.insert(0, path)
+            pens[:0] = [made.pen] if made.pen else []
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001 - as in _prepare
@@ -173,7 +191,15 @@ def _save(photo: _Prepared, sketches: list[Image.Image], options: Options) -> Re
     sizes = tuple(crop.size for crop in photo.crops)
     placements = tuple(map(partial(_placement, layout=options.layout), photo.crops))
     notice = face_notice(photo.job.name, faces)
-    return Record(photo.job.name, "drawn", notice, tuple(outputs), faces, sizes, placements, seconds)
+    return Record(photo.job.name, "drawn", notice, tuple(outputs), faces, sizes, placements, seconds, tuple(pens))
+
+
+def _keep_time(path: Location, job: Job, options: Options) -> None:
+    """Give a sketch the time of its photo's file, if it keeps what its photo says."""
+    if options.keep_metadata != "none" and isinstance(path, Path) and isinstance(job.source, Path):
+        times = job.source.stat()
+        with suppress(OSError):  # such as where the file is not ours
+            os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
 def _write_to_stdout(data: bytes) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 from most_sketch.drawing.stores import ADDRESS, Location, StoreFile, location, read_record
 from most_sketch.errors import InputError
 from most_sketch.photo.folders import is_clutter
-from most_sketch.photo.images import IMAGE_SUFFIXES, WRITE_FORMATS
+from most_sketch.photo.images import IMAGE_SUFFIXES, SKETCH_FORMATS
 
 if TYPE_CHECKING:
     from most_sketch.drawing.options import Options
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 STREAM = "-"
 """Names standard input among the inputs, standard output as the output."""
 
-OWN_OUTPUT = re.compile(r"\.sketch\.(png|jpe?g|webp|tiff?)$", re.IGNORECASE)
+OWN_OUTPUT = re.compile(r"\.sketch\.(png|jpe?g|webp|tiff?|jxl|svg|pdf)$", re.IGNORECASE)
 
 
 TEMPLATE_FIELDS = ("stem", "style", "face", "size")
@@ -49,7 +49,7 @@ class Job:
     output: Location | None
     """None: to standard output. The rest of its name comes with face, style and options: see `sketch_path`."""
     suffix: str
-    """The format of the sketch, a key of `WRITE_FORMATS`."""
+    """The format of the sketch, a key of `SKETCH_FORMATS`."""
     content: bytes = b""
     naming: Naming = "tags"
 
@@ -114,7 +114,7 @@ def plan(
         _check_template(name, output, suffix)
     problems: list[Problem] = []
     found = list(_once(_expand(inputs, recursive, problems)))
-    alone = len(inputs) == 1 and not _may_be_many(inputs[0])
+    alone = len(inputs) == 1 and not may_be_many(inputs[0])
 
     def jobs_of(photos: Iterable[Found]) -> list[Job]:
         if name is not None:
@@ -168,9 +168,9 @@ def _check_template(name: str, output: str | None, suffix: str | None) -> None:
     if output == STREAM:
         raise UsageError("--name is for files, and -o - is standard output")
     ending = PurePath(name).suffix.lower()
-    if ending not in WRITE_FORMATS:
-        raise UsageError(f"--name {name}: must end in one of {', '.join(WRITE_FORMATS)}")
-    if suffix and WRITE_FORMATS[ending] != WRITE_FORMATS[suffix]:
+    if ending not in SKETCH_FORMATS:
+        raise UsageError(f"--name {name}: must end in one of {', '.join(SKETCH_FORMATS)}")
+    if suffix and SKETCH_FORMATS[ending] != SKETCH_FORMATS[suffix]:
         raise UsageError(f"--name {name} and --format {suffix[1:]} do not agree; leave one out")
 
 
@@ -278,7 +278,8 @@ def _walk(folder: Path, recursive: bool, problems: list[Problem]) -> Iterator[tu
                 yield here / name, relative / name
 
 
-def _may_be_many(item: str) -> bool:
+def may_be_many(item: str) -> bool:
+    """May an input stand for several photos, or none?"""
     if ADDRESS.match(item):
         return StoreFile.at(item).is_folder()
     return item != STREAM and (_is_folder(Path(item)) or _is_glob(item))
@@ -399,20 +400,20 @@ def _is_file_name(output: str, suffix: str | None, alone: bool) -> bool:
     Raises `UsageError` for a name that fits neither.
     """
     if ADDRESS.match(output):
-        return alone and StoreFile.at(output).suffix.lower() in WRITE_FORMATS
+        return alone and StoreFile.at(output).suffix.lower() in SKETCH_FORMATS
     target = Path(output)
     if _is_folder(target) or output.endswith(("/", os.sep)) or not target.suffix:
         if os.path.lexists(target) and not _is_folder(target):
             raise UsageError(f"-o {output} is a file that is no picture; name a folder, or a picture to write")
         return False
-    if target.suffix.lower() not in WRITE_FORMATS:
+    if target.suffix.lower() not in SKETCH_FORMATS:
         raise UsageError(
-            f"-o {output}: sketches are saved as {', '.join(WRITE_FORMATS)}; a new folder whose name has a dot "
+            f"-o {output}: sketches are saved as {', '.join(SKETCH_FORMATS)}; a new folder whose name has a dot "
             "must end in /"
         )
     if not alone:
         raise UsageError(f"-o {output} names one file; name a folder for the sketches of several photos")
-    if suffix and WRITE_FORMATS[target.suffix.lower()] != WRITE_FORMATS[suffix]:
+    if suffix and SKETCH_FORMATS[target.suffix.lower()] != SKETCH_FORMATS[suffix]:
         raise UsageError(f"-o {output} and --format {suffix[1:]} do not agree; leave one out")
     return True
 

@@ -15,6 +15,9 @@ from most_sketch.network.config import ModelConfig
 from most_sketch.photo.canvas import Framing
 from most_sketch.photo.faces import MIN_CONFIDENCE
 from most_sketch.photo.finish import Finish
+from most_sketch.photo.images import DPI
+from most_sketch.photo.metadata import KeepMetadata
+from most_sketch.photo.pdf import Page
 from most_sketch.photo.provenance import settings_text
 
 if TYPE_CHECKING:
@@ -107,10 +110,6 @@ DIGITS = 16
 """Of a checksum that is to be told from others, not to be trusted."""
 
 
-def _option(default: Any, role: str) -> Any:
-    return field(default=default, metadata={ROLE: role})
-
-
 @dataclass(frozen=True)
 class Options:
     """How photos are drawn and saved.
@@ -119,28 +118,39 @@ class Options:
     does too. A new one needs nothing more than its line here.
     """
 
-    styles: tuple[str, ...] = _option((), RUN)
+    styles: tuple[str, ...] = field(default=(), metadata={ROLE: RUN})
     """Each photo is drawn in all of them."""
-    name_styles: bool = _option(False, RUN)
+    name_styles: bool = field(default=False, metadata={ROLE: RUN})
     """Put the style into the sketch's name, whichever it is."""
-    usual_style: str | None = _option(None, RUN)
+    usual_style: str | None = field(default=None, metadata={ROLE: RUN})
     """The default style: with it, sketches in another one have that in their names."""
-    sources: tuple[tuple[str, str], ...] = _option((), RUN)
+    sources: tuple[tuple[str, str], ...] = field(default=(), metadata={ROLE: RUN})
     """Of each style the checksum of the file that it is from."""
-    align: bool = _option(True, UNNAMED)
-    faces: int | None = _option(1, UNNAMED)
+    align: bool = field(default=True, metadata={ROLE: UNNAMED})
+    faces: int | None = field(default=1, metadata={ROLE: UNNAMED})
     """How many of the largest faces; None is all."""
-    number_faces: bool = _option(False, RUN)
+    number_faces: bool = field(default=False, metadata={ROLE: RUN})
     """Put the face's number, from left to right, into the sketch's name."""
-    min_confidence: float = _option(MIN_CONFIDENCE, UNNAMED)
+    min_confidence: float = field(default=MIN_CONFIDENCE, metadata={ROLE: UNNAMED})
     size: int | None = None
     """Height of a sketch in pixels; None is what suits the photo."""
     framing: Framing = "portrait"
     finish: Finish = "fade"
     layout: Layout = "crop"
-    quality: int = _option(90, UNNAMED)
-    overwrite: bool = _option(False, RUN)
-    batch_size: int | None = _option(None, RUN)
+    quality: int = field(default=90, metadata={ROLE: UNNAMED})
+    dpi: int = field(default=DPI, metadata={ROLE: UNNAMED})
+    """Dots per inch, as the file says: how large it is on paper."""
+    transparent: bool = False
+    """Ink alone, without paper."""
+    keep_metadata: KeepMetadata = field(default="none", metadata={ROLE: UNNAMED})
+    """What of the photo's Exif, and with it the file's time."""
+    strokes: bool = False
+    """In SVG the middle of lines, for a pen, in the place of shapes."""
+    page: Page = field(default="a4", metadata={ROLE: UNNAMED})
+    margin: float = field(default=15.0, metadata={ROLE: UNNAMED})
+    """Of pages in PDF, in millimetres."""
+    overwrite: bool = field(default=False, metadata={ROLE: RUN})
+    batch_size: int | None = field(default=None, metadata={ROLE: RUN})
     """None: what suits the device."""
 
     def settings(self, style: str) -> dict[str, Any]:

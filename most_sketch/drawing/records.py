@@ -20,6 +20,15 @@ from most_sketch.photo.provenance import seen_text
 
 
 @dataclass(frozen=True)
+class Pen:
+    """What a plotter's pen does for a sketch."""
+
+    lifts: int
+    metres: float
+    """That are drawn, without the ways between."""
+
+
+@dataclass(frozen=True)
 class Record:
     """What became of one photo."""
 
@@ -35,6 +44,8 @@ class Record:
     """From the photo's pixels to the sketch's, of each face."""
     seconds: float = 0.0
     """Work on this photo, not waiting."""
+    pens: tuple[Pen, ...] = ()
+    """Of each output that is strokes what a pen does."""
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON. Boxes are left, top, right, bottom; landmarks eyes, nose, corners of the mouth; photo pixels.
@@ -54,8 +65,10 @@ class Record:
             for face, placement in zip(self.faces, self.placements, strict=False)
         ]
         outputs = [str(path) for path in self.outputs]
-        shown = {"input": self.name, "outputs": outputs, "status": self.status, "reason": self.reason}
-        return shown | {"faces": faces, "sizes": list(map(list, self.sizes)), "seconds": round(self.seconds, 3)}
+        shown: dict[str, Any] = {"input": self.name, "outputs": outputs, "status": self.status, "reason": self.reason}
+        shown |= {"faces": faces, "sizes": list(map(list, self.sizes)), "seconds": round(self.seconds, 3)}
+        pens = [{"lifts": pen.lifts, "metres": round(pen.metres, 3)} for pen in self.pens]
+        return shown | ({"pens": pens} if pens else {})
 
 
 def sketch_path(job: Job, number: int, style: str, options: Options) -> Location | None:

@@ -20,8 +20,10 @@ SAME = 2
 """A profile that moves no colour by more grey levels is sRGB, whatever it is called."""
 
 
-def add_premultiplied_grey() -> None:
-    """Let Pillow read grey TIFF whose greys are multiplied by their transparency, as it reads such colours."""
+def add_greys_of_tiff() -> None:
+    """Let Pillow read grey TIFF whose greys are multiplied by their transparency, as it reads such colours, and
+    unsigned integers of 32 bits in both orders, as it reads signed ones."""
+    TiffImagePlugin.OPEN_INFO.setdefault((b"MM", 1, (1,), 1, (32,), ()), ("I", "I;32B"))
     for order in (b"II", b"MM"):
         # Byte order, white that is 255, integers, first bit first, two samples of 8 bits, premultiplied.
         TiffImagePlugin.OPEN_INFO.setdefault((order, 1, (1,), 1, (8, 8), (1,)), ("La", "La"))

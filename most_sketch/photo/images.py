@@ -17,8 +17,9 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
 from most_sketch.errors import InputError
-from most_sketch.photo.colour import add_premultiplied_grey, to_eight_bits, to_srgb
+from most_sketch.photo.colour import add_greys_of_tiff, to_eight_bits, to_srgb
 from most_sketch.photo.heic import SIGNATURE_BYTES, add_heic_reader, is_heic
+from most_sketch.photo.jxl import add_jxl, is_jxl
 from most_sketch.photo.mending import mend
 from most_sketch.photo.orientation import orientation_of, turn_upright
 from most_sketch.photo.pages import largest_page
@@ -29,14 +30,31 @@ if TYPE_CHECKING:
 
 IMAGE_SUFFIXES = frozenset(
     {".apng", ".avif", ".avifs", ".bmp", ".bw", ".dib", ".gif", ".heic", ".heics", ".heif", ".heifs", ".hif"}
-    | {".icb", ".ico", ".j2c", ".j2k", ".jfif", ".jp2", ".jpc", ".jpe", ".jpeg", ".jpf", ".jpg", ".jpx", ".mpo"}
+    | {".icb", ".ico", ".j2c", ".j2k", ".jfif", ".jp2", ".jxl", ".jpc", ".jpe", ".jpeg", ".jpf", ".jpg", ".jpx", ".mpo"}
     | {".pbm", ".pcx", ".pfm", ".pgm", ".png", ".pnm", ".ppm", ".qoi", ".rgb", ".rgba", ".sgi", ".tga", ".tif"}
     | {".tiff", ".vda", ".vst", ".webp", ".xbm"}
 )
 """File name endings, in lower case, that count as pictures when a folder is searched: all of `READ_FORMATS`."""
 
 READ_FORMATS = frozenset(
-    {"AVIF", "BMP", "DIB", "GIF", "HEIF", "ICO", "JPEG", "JPEG2000", "MPO", "PCX", "PNG", "PPM", "QOI", "SGI", "TGA"}
+    {
+        "AVIF",
+        "BMP",
+        "DIB",
+        "GIF",
+        "HEIF",
+        "ICO",
+        "JPEG",
+        "JPEG2000",
+        "JXL",
+        "MPO",
+        "PCX",
+        "PNG",
+        "PPM",
+        "QOI",
+        "SGI",
+        "TGA",
+    }
     | {"TIFF", "WEBP", "XBM"}
 )
 """Pillow's formats that are read, whatever a file's name. Others can start programs (EPS) or only hold drawings."""
@@ -48,8 +66,12 @@ WRITE_FORMATS = {
     ".webp": "WEBP",
     ".tif": "TIFF",
     ".tiff": "TIFF",
+    ".jxl": "JXL",
 }
-"""File name endings that a sketch can be saved under, and Pillow's format for each."""
+"""File name endings that a picture can be saved under, and Pillow's format for each."""
+
+SKETCH_FORMATS = WRITE_FORMATS | {".svg": "SVG", ".pdf": "PDF"}
+"""File name endings that a sketch can be saved under."""
 
 MOST_A_SIDE, NAMES = {"WEBP": 16_383, "JPEG": 65_535}, {"WEBP": "WebP", "JPEG": "JPEG"}
 """Pixels that a format can have a side, and what it is called."""
@@ -109,7 +131,9 @@ def decode_image(file: IO[bytes], name: str) -> Image.Image:
         raise InputError(f"{name}: empty file")
     if is_heic(start):
         add_heic_reader(name)
-    add_premultiplied_grey()
+    if is_jxl(start):
+        add_jxl(name)
+    add_greys_of_tiff()
     try:
         try:
             return _decode(file, name)
@@ -211,8 +235,8 @@ def encode_image(
 ) -> bytes:
     """A picture as a file of the format that `suffix` names, a key of `WRITE_FORMATS`.
 
-    `quality`, 1 to 100, is for JPEG and WebP; PNG and TIFF lose nothing. `record` is what the file is to say of itself,
-    as `provenance.record_text` has it; `exif` is written too.
+    `quality`, 1 to 100, is for JPEG, WebP and JPEG XL; PNG and TIFF lose nothing. `record` is what the file is to say
+    of itself, as `provenance.record_text` has it; `exif` is written too.
     """
     format_ = WRITE_FORMATS[suffix]
     most = MOST_A_SIDE.get(format_)
@@ -222,6 +246,11 @@ def encode_image(
         )
     buffer = io.BytesIO()
     about: dict[str, Any] = {"dpi": (dpi, dpi)}
+    if format_ == "JXL":
+        add_jxl(f"a {suffix} file")
+        # It knows no resolution, and no transparent greys.
+        del about["dpi"]
+        image = image.convert("RGBA") if image.mode == "LA" else image
     exif = Image.Exif() if exif is None else exif
     if format_ == "PNG":
         text = PngInfo()
@@ -236,7 +265,7 @@ def encode_image(
         exif[ExifTags.Base.ResolutionUnit] = INCHES
     if exif:
         about["exif"] = exif
-    if format_ in ("JPEG", "WEBP"):
+    if format_ in ("JPEG", "WEBP", "JXL"):
         about["quality"] = quality
     if format_ == "TIFF":
         about["compression"] = "tiff_adobe_deflate"

@@ -307,3 +307,125 @@ def test_names_by_a_template(convert: Command) -> None:
         answer = convert("me.jpg", *arguments, "--name", "{stem}.png")
         assert answer.code == 2
         assert f"put {missing} into it" in " ".join(answer.err.split())
+
+
+@pytest.mark.parametrize("between", [b"\n", b"\r\n", b"\0"])
+def test_photos_by_a_list(convert: Command, folder: Path, between: bytes) -> None:
+    name = "two\nlines.jpg" if between == b"\0" else "two words.jpg"
+    (folder / name).hardlink_to(folder / "me.jpg")
+    content = between.join([b"me.jpg", name.encode(), b""])
+    (folder / "list.txt").write_bytes(content)
+    for arguments, stdin in ((("--from-file", "list.txt"), b""), (("--from-file", "-"), content)):
+        answer = convert(*arguments, "-o", "out", "--json", "-q", "--overwrite", stdin=stdin)
+        assert answer.code == 0
+        assert [json.loads(line)["input"] for line in answer.out.splitlines()] == ["me.jpg", name]
+
+
+@pytest.mark.usefixtures("folder")
+def test_lists_that_name_nothing(convert: Command) -> None:
+    Path("empty.txt").write_bytes(b"\n\n")
+    for arguments, code, message in (
+        (("--from-file", "empty.txt"), 1, "empty.txt: names no photo"),
+        (("--from-file", "nowhere.txt"), 1, "nowhere.txt: cannot be read"),
+        (("-", "--from-file", "-"), 2, "a photo or a list, not both"),
+        ((), 2, "--from-file"),
+    ):
+        answer = convert(*arguments)
+        assert answer.code == code
+        assert message in answer.err
+
+
+def test_many_sketches_in_one_pdf(convert: Command, folder: Path) -> None:
+    for name in ("a.jpg", "b.jpg"):
+        (folder / name).hardlink_to(folder / "me.jpg")
+    answer = convert(".", "-o", "print/all.pdf", "--json")
+    assert answer.code == 0
+    assert {path for line in answer.out.splitlines() for path in json.loads(line)["outputs"]} == {"print/all.pdf"}
+    data = (folder / "print" / "all.pdf").read_bytes()
+    assert data.count(b"/Type /Page\n") == 3
+    # It is ours, and made anew; what is not is refused.
+    assert convert("a.jpg", "b.jpg", "-o", "print/all.pdf").code == 0
+    (folder / "print" / "all.pdf").write_bytes(data + b"%")
+    answer = convert(".", "-o", "print/all.pdf")
+    assert answer.code == 1
+    assert "not as most-sketch wrote it" in answer.err
+    assert convert("me.jpg", "-o", "one.pdf").err == "drawn: one.pdf\n"
+
+
+@pytest.mark.usefixtures("folder")
+def test_metadata_is_an_option_with_and_without_a_value(convert: Command) -> None:
+    photo = Image.open("me.jpg")
+    exif = Image.Exif()
+    exif[0x8298], exif[0x8825] = "(c) Ann", {1: "N", 2: (47.0, 1.0, 2.0)}
+    photo.save("me.jpg", exif=exif)
+    for arguments, kept, place in (
+        (("me.jpg",), None, False),
+        (("--keep-metadata", "me.jpg"), "(c) Ann", False),
+        (("me.jpg", "--keep-metadata"), "(c) Ann", False),
+        (("--keep-metadata", "all", "me.jpg"), "(c) Ann", True),
+    ):
+        assert convert(*arguments, "-o", "x.jpg").code == 0
+        with Image.open("x.jpg") as sketch:
+            assert sketch.getexif().get(0x8298) == kept
+            assert bool(sketch.getexif().get_ifd(0x8825)) == place
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--transparent", "-o", "x.jpg"], "--transparent is for"),
+        (["--transparent", "--layout", "side-by-side"], "--transparent is for"),
+        (["--strokes"], "--strokes is for svg"),
+        (["-o", "x.svg", "--layout", "side-by-side"], "svg holds a sketch alone"),
+        (["--watch", "-o", "x.pdf", "."], "--watch goes with"),
+        (["--dpi", "10"], "--dpi"),
+    ],
+)
+def test_forms_that_do_not_go_together(convert: Command, arguments: list[str], message: str) -> None:
+    answer = convert("me.jpg", *arguments)
+    assert answer.code == 2
+    assert message in " ".join(answer.err.split())
+    assert [path.name for path in Path().iterdir()] == ["me.jpg"]
+
+
+def test_a_watched_folder_is_drawn_as_it_fills(folder: Path, tiny_weights: Path) -> None:
+    (folder / "in").mkdir()
+    (folder / "in" / "a.jpg").hardlink_to(folder / "me.jpg")
+    call = [*PYTHON, "convert", "in", "-o", "out", "--watch", "--json", "--device", "cpu"]
+    with subprocess.Popen(
+        [*call, "--weights", str(tiny_weights)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=folder,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    ) as process:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["outputs"] == ["out/a.sketch.png"]
+        (folder / "in" / "b.jpg").write_bytes(b"")
+        assert json.loads(process.stdout.readline())["reason"] == "in/b.jpg: empty file"
+        (folder / "in" / "b.jpg").write_bytes((folder / "me.jpg").read_bytes())
+        assert json.loads(process.stdout.readline())["outputs"] == ["out/b.sketch.png"]
+        process.send_signal(signal.SIGINT)
+        out, errors = process.communicate(timeout=60)
+    assert out == b""
+    assert "watching for photos until Ctrl-C" in errors.decode()
+    assert "2 drawn, 0 skipped, 1 failed" in errors.decode()
+    assert process.returncode == 1
+
+
+def test_what_had_failed_is_told_when_a_run_is_ended(folder: Path, tiny_weights: Path) -> None:
+    """By SIGTERM as by Ctrl-C."""
+    (folder / "0.jpg").write_bytes(b"")
+    for number in range(1, 200):
+        (folder / f"{number:03}.jpg").hardlink_to(folder / "me.jpg")
+    call = [*PYTHON, "convert", ".", "-o", "out", "--json", "--device", "cpu", "--weights", str(tiny_weights)]
+    with subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=folder) as process:
+        assert process.stdout is not None
+        for _ in range(2):
+            process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=60)
+    interrupted, failed, reason = errors.decode().splitlines()
+    assert interrupted.startswith("interrupted; ")
+    assert (failed, reason.strip()) == ("failed:", "0.jpg: empty file")

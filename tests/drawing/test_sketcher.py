@@ -110,7 +110,7 @@ def test_faces_come_from_left_to_right(sketcher: Sketcher, portrait: Image.Image
 @pytest.mark.parametrize("size", [(1, 1), (10, 300), (400, 400)])
 def test_no_face_is_an_error_that_tells_the_way_out(sketcher: Sketcher, size: tuple[int, int]) -> None:
     blank = Image.new("RGB", size)
-    with pytest.raises(FaceError, match="can go with align=False$"):
+    with pytest.raises(FaceError, match=r"can go with align=False$"):
         sketcher.sketch(blank)
     assert sketcher.sketch(blank, align=False).size == FRAME_SIZE
 
@@ -251,6 +251,8 @@ def test_a_picture_in_the_frame_is_not_faded_without_align(sketcher: Sketcher, p
     faded, left = (sketcher.sketch(portrait, align=False, finish=finish) for finish in ("fade", "none"))
     assert (pixels(faded)[:20] == 255).all()
     assert (pixels(left)[:20] < 255).any()
+
+
 def test_a_path_is_as_good_as_a_picture(sketcher: Sketcher, portrait_file: Path, portrait: Image.Image) -> None:
     expected = sketcher.sketch(portrait)
     assert sketcher.sketch(portrait_file).tobytes() == expected.tobytes()

@@ -60,5 +60,6 @@ def test_avif_is_read_whatever_it_calls_its_container(portrait: Image.Image, con
     buffer = io.BytesIO()
     portrait.resize((64, 64)).save(buffer, "AVIF")
     content = buffer.getvalue()
+    buffer.seek(0)
     renamed = content[:8] + container + content[12:]
     assert decode_image(io.BytesIO(renamed), "photo").tobytes() == decode_image(buffer, "photo").tobytes()

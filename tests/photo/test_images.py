@@ -322,6 +322,7 @@ def test_transparency_of_0_everywhere_is_none_where_programs_leave_it_so(format_
     # Where a pixel is opaque, the others are transparent.
     png = io.BytesIO()
     transparent.save(png, "PNG")
+    png.seek(0)
     assert decode_image(png, "photo").getextrema() == ((255, 255),) * 3
 
 

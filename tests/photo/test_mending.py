@@ -119,7 +119,7 @@ SEGMENTS = {
     "Adobe's, too short": b"\xff\xee\0\x09Adobe\0\x64",
     "JFIF's, too short": b"\xff\xe0\0\x07JFIF\0",
     "Exif of nothing": b"\xff\xe1\0\x08Exif\0\0",
-    "Photoshop's, cut": b"\xff\xed\0\x1dPhotoshop 3.0\0" + b"8BIM\x04\x04\0\0\0\0\0",
+    "Photoshop's, cut": b"\xff\xed\0\x1bPhotoshop 3.0\0" + b"8BIM\x04\x04\0\0\0\0\0",
     "several pictures', cut": b"\xff\xe2\0\x08MPF\0II",
     "an empty comment": b"\xff\xfe\0\x02",
 }

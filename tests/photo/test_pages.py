@@ -28,7 +28,8 @@ def picture(portrait: Image.Image) -> np.ndarray:
 @pytest.mark.parametrize("options", [{}, {"compression": "zlib"}, {"rowsperstrip": 7}, {"tile": (16, 16)}], ids=str)
 def test_sixteen_bits_in_planes(picture: np.ndarray, order: str, options: dict[str, object]) -> None:
     deep = picture.astype(np.uint16) * 257
-    for big in (False, True):
+    # Pillow reads no BigTIFF of the other order.
+    for big in (False, True)[: 2 if order == "<" else 1]:
         planes, pixels = io.BytesIO(), io.BytesIO()
         with tifffile.TiffWriter(planes, bigtiff=big, byteorder=order) as writer:
             planar = np.moveaxis(deep, -1, 0)
