@@ -14,7 +14,6 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
 
-from most_sketch.checkpoints.find import DEFAULT_WEIGHTS
 from most_sketch.cli.help import INPUT, MACHINE, OUTPUT
 from most_sketch.cli.options import WEIGHTS_HELP, AsJson, Data, Device, Offline, Overwrite, Style, keep_existing
 from most_sketch.cli.tables import print_table
@@ -151,6 +150,8 @@ def eval_command(
                 raise InputError(f"--{option} needs pairs, and {data} has photos without drawings")
         if split != "all":
             raise InputError(f"--split needs pairs, and {data} has photos without drawings")
+        from most_sketch.checkpoints.find import DEFAULT_WEIGHTS
+
         lines = _measure_photos(config, runs or [weights or DEFAULT_WEIGHTS], outputs, as_json, compare)
     elif texture is not None:
         raise InputError("--texture is for photos without drawings; that of pairs is measured by --metrics texture")

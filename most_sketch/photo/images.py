@@ -251,7 +251,8 @@ def encode_image(
         # It knows no resolution, and no transparent greys.
         del about["dpi"]
         image = image.convert("RGBA") if image.mode == "LA" else image
-    exif = Image.Exif() if exif is None else exif
+    exif, given = Image.Exif(), exif
+    exif.update(given or {})
     if format_ == "PNG":
         text = PngInfo()
         if record:
@@ -264,13 +265,21 @@ def encode_image(
         exif[ExifTags.Base.XResolution] = exif[ExifTags.Base.YResolution] = dpi
         exif[ExifTags.Base.ResolutionUnit] = INCHES
     if exif:
-        about["exif"] = exif
+        about["exif"] = _as_read(exif) if format_ == "TIFF" else exif.tobytes()
     if format_ in ("JPEG", "WEBP", "JXL"):
         about["quality"] = quality
-    if format_ == "TIFF":
+    # With a camera's or a place's part of Exif Pillow writes TIFF as it is only.
+    if format_ == "TIFF" and not {ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo} & exif.keys():
         about["compression"] = "tiff_adobe_deflate"
     image.save(buffer, format_, **about)
     return seal(buffer.getvalue()) if record else buffer.getvalue()
+
+
+def _as_read(exif: Image.Exif) -> Image.Exif:
+    """The same as of a file: Pillow writes no other into TIFF if it has parts."""
+    read = Image.Exif()
+    read.load(exif.tobytes())
+    return read
 
 
 def write_bytes(path: Path, data: bytes | memoryview) -> None:

@@ -24,8 +24,8 @@ UNSEALED = "0" * 32
 """In the place of a file's checksum until that is known; it is as long."""
 MOST = 1 << 16
 """Bytes of a record at most."""
-PNG_CRC = 4
-"""What follows the text in PNG, and changes with it."""
+PNG_START, PNG_CRC = b"\x89PNG", 4
+"""How PNG begins, and the length of what follows the text there and changes with it."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def seal(data: bytes) -> bytes:
     sealed = data[:start] + text + data[end:]
     # Length, kind and keyword of the chunk stand before it.
     chunk = start - len(KEYWORD) - 1 - 4
-    if data.startswith(b"\x89PNG") and chunk > 0 and data[chunk : chunk + 4] == b"tEXt":
+    if data.startswith(PNG_START) and chunk > 0 and data[chunk : chunk + 4] == b"tEXt":
         checked = struct.pack(">I", zlib.crc32(sealed[chunk:end]))
         sealed = sealed[:end] + checked + sealed[end + PNG_CRC :]
     return sealed
@@ -104,5 +104,5 @@ def is_untouched(data: bytes) -> bool:
 
 def _checksum(data: bytes, start: int, end: int) -> str:
     digest = hashlib.sha256(data[:start])
-    digest.update(data[end + PNG_CRC :])
+    digest.update(data[end + (PNG_CRC if data.startswith(PNG_START) else 0) :])
     return digest.hexdigest()[: len(UNSEALED)]

@@ -13,14 +13,16 @@ from most_sketch.errors import InputError
 from most_sketch.photo.frame import WHITE
 
 INSTALL = "pip install 'most-sketch[vector]'"
-ENLARGED = 3
+ENLARGED = 2
 """Times that a sketch is enlarged before its edges are followed: they are where the greys say, not where pixels end."""
-LEVELS = 5
+LEVELS = 6
 """Tones of a sketch that has more than paper and ink."""
 HALF_TONES = 0.45
 """A sketch in which a larger share of what is not paper is grey and not nearly black has more than ink."""
-SPECKLE = 3
+SPECKLE = 4
 """Side, in pixels of the enlarged sketch, of shapes that are left out."""
+SOFT, SOFTNESS = 0.45, 2.0
+"""Tones that are lighter than this are smooth: their edges, which no pencil drew, are blurred by so many pixels."""
 PATH = re.compile(r'<path d="([^"]+)"[^>]*?(?:transform="translate\(([-\d.]+),([-\d.]+)\)")?/>')
 MM_PER_INCH = 25.4
 
@@ -30,6 +32,8 @@ def to_shapes(sketch: Image.Image, dpi: int, paper: int = WHITE, record: str = "
 
     Raises `InputError` without vtracer.
     """
+    from scipy.ndimage import gaussian_filter
+
     grey = np.asarray(sketch.convert("L"), dtype=np.float32)
     dark = paper < WHITE / 2
     ink = (grey - paper) / (WHITE - paper) if dark else (paper - grey) / paper
@@ -39,13 +43,14 @@ def to_shapes(sketch: Image.Image, dpi: int, paper: int = WHITE, record: str = "
     bounds = np.linspace(0, 1, LEVELS + 1)[1:] - 0.5 / LEVELS if tones else np.array([0.5])
     large = Image.fromarray(ink).resize((ENLARGED * sketch.width, ENLARGED * sketch.height), Image.Resampling.BICUBIC)
     darkness = np.asarray(large)
+    smooth = gaussian_filter(darkness, SOFTNESS)
     groups = []
     for number, bound in enumerate(bounds):
         tone = (number + 1) / len(bounds)
         level = round(paper + (WHITE - paper) * tone) if dark else round(paper * (1 - tone))
         paths = "".join(
             f'<path d="{way}"{f""" transform="translate({x},{y})" """.rstrip() if float(x) or float(y) else ""}/>'
-            for way, x, y in _traced(darkness >= bound)
+            for way, x, y in _traced((smooth if bound < SOFT and tones else darkness) >= bound)
         )
         groups.append(f'<g fill="#{level:02x}{level:02x}{level:02x}" fill-rule="evenodd">{paths}</g>')
     background = f'<rect width="100%" height="100%" fill="#{paper:02x}{paper:02x}{paper:02x}"/>' if dark else ""
@@ -81,6 +86,6 @@ def _traced(mask: NDArray[np.bool_]) -> list[tuple[str, str, str]]:
         corner_threshold=60,
         length_threshold=4.0,
         splice_threshold=45,
-        path_precision=2,
+        path_precision=1,
     )
     return [(way.strip(), x or "0", y or "0") for way, x, y in PATH.findall(traced)]

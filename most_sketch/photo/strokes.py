@@ -25,9 +25,9 @@ WORKING_HEIGHT = 1000
 """Sketches are enlarged to about this before lines are looked for; measures below are in pixels of that size."""
 WIDEST_LINE = 9
 """What is dark and wider is a tone, and hatched."""
-LINE = 0.16
-"""How much darker than its surroundings a line is at least, where paper is 0 and ink is 1."""
-SHORTEST = 9.0
+FAINT, PLAIN = 0.06, 0.16
+"""How much darker than its surroundings a line is at least, all along it and somewhere; paper is 0 and ink is 1."""
+SHORTEST = 10.0
 """Strokes are at least so long."""
 STRAIGHT = 0.5
 """Cosine of how much two pieces may bend where they are joined into one stroke."""
@@ -38,9 +38,9 @@ TOLERANCE = 0.35
 """Points are left out that a straight line misses by no more."""
 PEN = 0.3
 """Width of the pen in millimetres."""
-HATCHES = ((0.12, 45.0, 0.0), (0.3, 45.0, 0.5), (0.48, 135.0, 0.0), (0.66, 135.0, 0.5))
+HATCHES = ((0.16, 45.0, 0.0), (0.36, 45.0, 0.5), (0.54, 135.0, 0.0), (0.72, 135.0, 0.5))
 """From how dark on there are lines of this angle, moved by this share of their distance: darker, more of them."""
-DISTANCE = 9.0
+DISTANCE = 8.0
 """Between hatches of one angle."""
 
 
@@ -59,7 +59,7 @@ def plot(sketch: Image.Image, dpi: int, paper: int = WHITE) -> Plot:
     """The strokes of a grey sketch that is so many dots per inch large. Raises `InputError` without scikit-image."""
     try:
         from scipy.ndimage import gaussian_filter, grey_closing, grey_opening
-        from skimage import morphology
+        from skimage import filters, morphology
     except ImportError as error:
         raise InputError(f"strokes are found by scikit-image and skan: {INSTALL}") from error
     enlarged = max(1, round(WORKING_HEIGHT / sketch.height))
@@ -69,9 +69,10 @@ def plot(sketch: Image.Image, dpi: int, paper: int = WHITE) -> Plot:
     ink = ((grey - paper) / (WHITE - paper) if dark else (paper - grey) / paper).clip(0, 1)
     tone = gaussian_filter(grey_opening(ink, size=(WIDEST_LINE, WIDEST_LINE)), WIDEST_LINE / 2)
     surroundings = grey_closing(grey_opening(ink, size=(WIDEST_LINE, WIDEST_LINE)), size=(3, 3))
-    lines = gaussian_filter(ink - surroundings, 0.8) > LINE
     find: Any = morphology  # which has no types
-    skeleton = find.skeletonize(_without_specks(lines, int(2 * SHORTEST)))
+    follow: Any = filters
+    lines = follow.apply_hysteresis_threshold(gaussian_filter(ink - surroundings, 1.0), FAINT, PLAIN)
+    skeleton = find.skeletonize(_without_specks(lines, int(3 * SHORTEST)))
     strokes = [*_joined(_pieces(skeleton)), *_hatched(tone)]
     scale = enlarged
     ordered = _ordered([_smooth(stroke) for stroke in strokes if _length(stroke) >= SHORTEST])
