@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
@@ -13,9 +14,8 @@ from rich.console import Console
 from rich.progress import track
 
 from most_sketch.cli.help import PAIRS
-from most_sketch.cli.options import Device, MinConfidence, finite
+from most_sketch.cli.options import AsJson, Device, MinConfidence, Overwrite, Quiet, check_picture, finite
 from most_sketch.errors import InputError, did_you_mean
-from most_sketch.photo.images import WRITE_FORMATS
 from most_sketch.saved_names import KEEP_PREDICTABLE_OFFSET
 from most_sketch.terminal import say
 
@@ -94,7 +94,10 @@ def prepare_command(
         ),
     ] = None,
     min_confidence: MinConfidence = 0.9,
+    overwrite: Overwrite = False,
     device: Device = "auto",
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Bring unaligned pairs into the frame, ready for `train`.
 
@@ -106,7 +109,7 @@ def prepare_command(
     from most_sketch.drawing.sketcher import Sketcher
     from most_sketch.pairs.landmarks import FRAMES
     from most_sketch.pairs.pairs import nothing_found, survey
-    from most_sketch.pairs.prepare import prepare
+    from most_sketch.pairs.prepare import is_prepared, prepare
     from most_sketch.pairs.reading import Preparation
     from most_sketch.pairs.review import write_review
     from most_sketch.photo.faces import FaceFinder
@@ -119,8 +122,7 @@ def prepare_command(
         raise InputError("--keep-predictable-offset goes with --fit")
     if onto and not fit:
         raise InputError("--onto goes with --fit")
-    if sheet is not None and sheet.suffix.lower() not in WRITE_FORMATS:
-        raise InputError(f"--sheet {sheet}: a picture's name ends in {', '.join(WRITE_FORMATS)}")
+    check_picture("--sheet", sheet)
     origin, target = source.resolve(), destination.resolve()
     if origin == target or origin in target.parents or target in origin.parents:
         raise InputError(f"{destination}: the pairs in the frame need a folder of their own, outside {source}")
@@ -130,19 +132,23 @@ def prepare_command(
     if not pairs and not unusable:
         raise nothing_found(source)
     how = Preparation(scale, frame, fit, keep_predictable_offset, keep_paper, smooth_paper, min_confidence)
-    if onto:
+    already = sum(is_prepared(destination, pair) for pair in pairs)
+    if already and not quiet:
+        stay = "are made anew" if overwrite else "stay as they are; --overwrite makes them anew"
+        say(f"{already} of {len(pairs)} pairs are in {destination} already and {stay}")
+    if onto and not quiet:
         say(f"before each database the photos are drawn by {onto}, and the drawings registered")
     draw = partial(Sketcher.load(onto, device).sketch, align=False) if onto else None
-    prepared = prepare(pairs, destination, FaceFinder(load_cascade(resolve_device(device))), how, draw)
+    prepared = prepare(pairs, destination, FaceFinder(load_cascade(resolve_device(device))), how, draw, overwrite)
     console = Console(stderr=True)
-    results = list(track(prepared, "", len(pairs), console=console, disable=not console.is_terminal))
+    results = list(track(prepared, "", len(pairs), console=console, disable=quiet or not console.is_terminal))
     problems = [result.problem for result in results if result.problem]
     _tell("left out:", [*unusable, *problems])
     outcomes = [(result.pair.name, result.outcome) for result in results if result.outcome]
     _tell("paper kept as it is:", [f"{name}: {each.kept_paper}" for name, each in outcomes if each.kept_paper])
     _tell("paper stays dark:", [name for name, each in outcomes if each.dark_paper])
     _tell("doubtful:", [f"{name}: {each.doubt}" for name, each in outcomes if each.doubt])
-    if fit and outcomes:
+    if fit and outcomes and not quiet:
         bent = Counter(each.bent_by for _, each in outcomes)
         for by in sorted(filter(None, bent)):
             say(f"bent onto their photos by {by}: {bent[by]}")
@@ -152,11 +158,18 @@ def prepare_command(
             say(f"five points say little of a face; {POINTS_REMEDY}")
         if onto:
             say(f"registered: {sum(each.registered for _, each in outcomes)}")
-    say(f"{len(pairs) - len(problems)} of {len(pairs)} pairs are in {destination}")
+    if as_json:
+        replaced = already if overwrite else 0
+        told = {"output": str(destination), "pairs": len(pairs) - len(problems), "replaced": replaced}
+        typer.echo(json.dumps(told | {"left_out": [*unusable, *problems]}))
+    if not quiet:
+        say(f"{len(pairs) - len(problems)} of {len(pairs)} pairs are in {destination}")
     if len(problems) == len(pairs):
         raise typer.Exit(1)
     if sheet is not None:
-        say(f"look at {sheet} and {write_review(sheet, results, destination)}")
+        page = write_review(sheet, results, destination)
+        if not quiet:
+            say(f"look at {sheet} and {page}")
 
 
 def _tell(heading: str, lines: Sequence[str]) -> None:

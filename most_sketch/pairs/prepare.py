@@ -92,14 +92,15 @@ def prepare(
     finder: FaceFinder,
     how: Preparation | None = None,
     draw: Draw | None = None,
+    overwrite: bool = False,
 ) -> Iterator[Prepared]:
     """Write each pair to `destination`: DATABASE/photos/NAME.png, DATABASE/sketches/NAME.png, and masks likewise.
 
     The largest face is brought into the frame. Beyond the picture's edge the photo goes on and the sketch is white
     paper, as white as all its paper is made. Drawings that are bent are registered to what `draw` makes of their photos
-    too, if it is given. Pairs that are there already are not done again. Where what photos tell is left in drawings,
-    DATABASE/displaced.safetensors says where they lay (`LandmarkOffsets`). Yields what became of each pair; raises
-    `InputError` if the destination cannot be written.
+    too, if it is given. Pairs that are there already are done again only with `overwrite`. Where what photos tell is
+    left in drawings, DATABASE/displaced.safetensors says where they lay (`LandmarkOffsets`). Yields what became of each
+    pair; raises `InputError` if the destination cannot be written.
     """
     how = how or Preparation()
     for _, group in groupby(pairs, key=lambda pair: pair.database):
@@ -110,13 +111,13 @@ def prepare(
         if measured is not None:
             measured.write(destination / members[0].database)
         flows: dict[str, Field] = {}
-        if draw is not None and not all(goes_to(destination, pair, "sketches").exists() for pair in members):
+        if draw is not None and (overwrite or not all(is_prepared(destination, pair) for pair in members)):
             flows = flows_of(members, reader, offsets, draw)
         for pair in members:
             photo_path, sketch_path, mask_path = (
                 goes_to(destination, pair, folder) for folder in ("photos", "sketches", "masks")
             )
-            if sketch_path.exists():
+            if sketch_path.exists() and not overwrite:
                 yield Prepared(pair)
                 continue
             try:
@@ -231,6 +232,11 @@ def flows_of(pairs: Sequence[Pair], reader: Reader, offsets: OffsetModel | None,
         return {}
     common = fit_offset_model([points[name] for name in telling], [flows[name] for name in telling])
     return {name: flow - common.predict(points[name]) for name, flow in flows.items()}
+
+
+def is_prepared(destination: Path, pair: Pair) -> bool:
+    """Is a pair in the destination already?"""
+    return goes_to(destination, pair, "sketches").exists()
 
 
 def goes_to(destination: Path, pair: Pair, folder: str) -> Path:

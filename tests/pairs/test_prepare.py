@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -88,8 +89,15 @@ def test_what_is_there_is_not_done_again(command: Command, source: Path, tmp_pat
     framed = tmp_path / "framed"
     command("prepare", source, framed, "--device", "cpu")
     (framed / "x" / "photos" / "close.png").write_bytes(b"mine")
-    assert command("prepare", source, framed, "--device", "cpu").code == 0
+    answer = command("prepare", source, framed, "--device", "cpu")
+    assert answer.code == 0
+    assert f"pairs are in {framed} already and stay as they are; --overwrite makes them anew" in answer.err
     assert (framed / "x" / "photos" / "close.png").read_bytes() == b"mine"
+    answer = command("prepare", source, framed, "--device", "cpu", "--overwrite", "--json", "--quiet")
+    assert (answer.code, answer.err) == (0, "")
+    told = json.loads(answer.out)
+    assert told["replaced"] == told["pairs"] > 0
+    assert (framed / "x" / "photos" / "close.png").read_bytes() != b"mine"
 
 
 @pytest.mark.parametrize("place", [".", "..", "framed", "x"])
@@ -431,7 +439,7 @@ def test_pairs_are_looked_at_on_a_sheet_with_the_doubtful_first(command: Command
 
 def test_a_sheet_that_is_no_picture_is_refused_before_the_work(command: Command, scan: Path, tmp_path: Path) -> None:
     answer = command("prepare", scan, tmp_path / "framed", "--sheet", tmp_path / "review.pdf", "--device", "cpu")
-    assert answer.code == 1
+    assert answer.code == 2
     assert "--sheet" in answer.err
     assert not (tmp_path / "framed").exists()
 
