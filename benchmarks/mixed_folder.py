@@ -17,6 +17,8 @@ import numpy as np
 from PIL import Image, ImageEnhance
 
 from most_sketch.checkpoints.packaged import examples_folder
+from most_sketch.photo.images import encode_image
+from most_sketch.photo.provenance import PhotoMark, record_text, settings_text
 
 Fate = Literal["drawn", "failed", "either"]
 """`either`: a damaged file that a decoder may still make a picture of."""
@@ -162,7 +164,9 @@ def make(folder: Path, count: int, seed: int = 0) -> dict[str, Fate]:
             _make_special(path, ending)
             fates[str(path)] = "failed"
     (folder / "folder.png").mkdir()
-    (folder / "old.sketch.png").write_bytes(b"an output of another day")
+    record = record_text("0" * 64, PhotoMark.of("another.jpg", 1, 1), settings_text({}))
+    (folder / "old.sketch.png").write_bytes(encode_image(Image.new("L", (40, 50), 200), ".png", record=record))
+    (folder / "cut.sketch.png").write_bytes(b"what another program left of one")
     return fates
 
 

@@ -15,14 +15,35 @@ import sys
 import tempfile
 from pathlib import Path
 
+from PIL import Image
 from timing import medians, peak_memory, process
 
 from most_sketch.checkpoints.find import DEFAULT_WEIGHTS
 from most_sketch.checkpoints.packaged import examples_folder
+from most_sketch.drawing.jobs import Job
+from most_sketch.drawing.options import ModelSpec, Options
+from most_sketch.drawing.sources import mark_of
+from most_sketch.photo.images import encode_image
+from most_sketch.photo.provenance import record_text
 
 HELP_TARGET, CONVERT_TARGET, SKIP_TARGET = 2.5, 1.35, 2.0
 ONNX_TARGET, MEMORY_TARGET = 1.0, 500
 PHOTOS = 10_000
+
+
+def make_finished(folder: Path, weights: str) -> None:
+    """Photos, which are not opened, and sketches that say to be of them and of the default settings."""
+    spec = ModelSpec(weights)
+    config = spec.config()
+    options = Options(config.styles[:1], usual_style=config.styles[0], sources=spec.sources(config))
+    sketch = Image.new("L", (40, 50), 200)
+    for number in range(PHOTOS):
+        photo = folder / f"{number:05}.jpg"
+        photo.touch()
+        job = Job(photo, photo.with_suffix(".sketch.png"), ".png")
+        settings = options.settings_texts[config.styles[0]].decode()
+        content = encode_image(sketch, ".png", record=record_text("0" * 64, mark_of(job), settings))
+        photo.with_suffix(".sketch.png").write_bytes(content)
 
 
 def main() -> int:
@@ -36,10 +57,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         sketch, finished = Path(folder) / "sketch.png", Path(folder) / "finished"
         finished.mkdir()
-        for number in range(PHOTOS):
-            # Neither is opened.
-            for name in (f"{number:05}.jpg", f"{number:05}.sketch.png"):
-                Path(finished, name).touch()
+        make_finished(finished, options.weights)
         convert = [*command, "convert", str(photo), "-o", str(sketch), "--device", "cpu", "--weights", options.weights]
         convert += ["--overwrite", "--engine"]
         runs = {
@@ -50,7 +68,7 @@ def main() -> int:
             "skip": process(*command, "convert", str(finished), "--weights", options.weights),
         }
         if options.engine == "onnx":
-            process(*command, "export", options.weights)()
+            process(*command, "export", "--weights", options.weights)()
             runs["onnx"] = process(*convert, "onnx")
         seconds = medians(runs, options.rounds)
         memory = {engine: peak_memory(*convert, engine) for engine in dict.fromkeys(("torch", options.engine))}

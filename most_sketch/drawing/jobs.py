@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 from most_sketch.drawing.stores import ADDRESS, Location, StoreFile, location, read_record
 from most_sketch.errors import InputError
 from most_sketch.photo.folders import is_clutter
-from most_sketch.photo.images import IMAGE_SUFFIXES, SKETCH_FORMATS
+from most_sketch.photo.images import IMAGE_SUFFIXES, SKETCH_FORMATS, is_picture
 
 if TYPE_CHECKING:
     from most_sketch.drawing.options import Options
@@ -124,13 +124,24 @@ def plan(
     sure = [each for each in found if not OWN_OUTPUT.search(each[1].name)]
     jobs = jobs_of(sure)
     if len(sure) < len(found):
-        ours = _own_sketches(found, jobs)
         named = {str(Path(item)) for item in inputs}
+        ours = _own_sketches(found, jobs)
         problems += [
             Problem(str(source), f"{source}: left out, it is a sketch that most-sketch drew", harmless=True)
             for source in ours
             if str(source) in named
         ]
+        no_pictures = [
+            source
+            for source, relative in found
+            if OWN_OUTPUT.search(relative.name) and source not in ours and str(source) not in named
+            if isinstance(source, Path) and not is_picture(source)
+        ]
+        problems += [
+            Problem(str(source), f"{source}: left out, it is called as a sketch and is no picture", harmless=True)
+            for source in no_pictures
+        ]
+        ours |= set(no_pictures)
         if not sure and ours and len(ours) == len(found) and all(problem.harmless for problem in problems):
             raise InputError(f"{inputs[0]}: is a sketch that most-sketch drew, and no photo")
         if len(sure) + len(ours) < len(found):

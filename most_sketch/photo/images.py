@@ -183,6 +183,15 @@ def _open(file: IO[bytes]) -> Image.Image:
     return Image.open(file, formats=_readable())
 
 
+def is_picture(path: Path) -> bool:
+    """Does a file begin as a picture does that can be read?"""
+    try:
+        with path.open("rb") as file, _open(file):
+            return True
+    except Exception:  # noqa: BLE001 - as in `decode_image`
+        return False
+
+
 def _readable() -> list[str]:
     """Of `READ_FORMATS` those that Pillow has loaded."""
     return sorted(READ_FORMATS & Image.OPEN.keys())

@@ -21,7 +21,7 @@ HALF_TONES = 0.45
 """A sketch in which a larger share of what is not paper is grey and not nearly black has more than ink."""
 SPECKLE = 4
 """Side, in pixels of the enlarged sketch, of shapes that are left out."""
-SOFT, SOFTNESS = 0.45, 2.0
+SOFT, SOFTNESS = 0.45, 1.0
 """Tones that are lighter than this are smooth: their edges, which no pencil drew, are blurred by so many pixels."""
 PATH = re.compile(r'<path d="([^"]+)"[^>]*?(?:transform="translate\(([-\d.]+),([-\d.]+)\)")?/>')
 MM_PER_INCH = 25.4

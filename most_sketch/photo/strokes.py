@@ -25,7 +25,9 @@ WORKING_HEIGHT = 1000
 """Sketches are enlarged to about this before lines are looked for; measures below are in pixels of that size."""
 WIDEST_LINE = 9
 """What is dark and wider is a tone, and hatched."""
-FAINT, PLAIN = 0.06, 0.16
+FINE, COARSE = 1.0, 4.0
+"""What a line and its surroundings are: means over so many pixels."""
+FAINT, PLAIN = 0.045, 0.11
 """How much darker than its surroundings a line is at least, all along it and somewhere; paper is 0 and ink is 1."""
 SHORTEST = 10.0
 """Strokes are at least so long."""
@@ -58,7 +60,7 @@ class Plot:
 def plot(sketch: Image.Image, dpi: int, paper: int = WHITE) -> Plot:
     """The strokes of a grey sketch that is so many dots per inch large. Raises `InputError` without scikit-image."""
     try:
-        from scipy.ndimage import gaussian_filter, grey_closing, grey_opening
+        from scipy.ndimage import gaussian_filter, grey_opening
         from skimage import filters, morphology
     except ImportError as error:
         raise InputError(f"strokes are found by scikit-image and skan: {INSTALL}") from error
@@ -68,10 +70,11 @@ def plot(sketch: Image.Image, dpi: int, paper: int = WHITE) -> Plot:
     dark = paper < WHITE / 2
     ink = ((grey - paper) / (WHITE - paper) if dark else (paper - grey) / paper).clip(0, 1)
     tone = gaussian_filter(grey_opening(ink, size=(WIDEST_LINE, WIDEST_LINE)), WIDEST_LINE / 2)
-    surroundings = grey_closing(grey_opening(ink, size=(WIDEST_LINE, WIDEST_LINE)), size=(3, 3))
+    # Darker than what is around it: two hairs side by side stay two.
+    darker = gaussian_filter(ink, FINE) - gaussian_filter(ink, COARSE)
     find: Any = morphology  # which has no types
     follow: Any = filters
-    lines = follow.apply_hysteresis_threshold(gaussian_filter(ink - surroundings, 1.0), FAINT, PLAIN)
+    lines = follow.apply_hysteresis_threshold(darker, FAINT, PLAIN)
     skeleton = find.skeletonize(_without_specks(lines, int(3 * SHORTEST)))
     strokes = [*_joined(_pieces(skeleton)), *_hatched(tone)]
     scale = enlarged

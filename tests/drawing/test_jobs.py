@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from own_sketches import own_sketch
+from PIL import Image
 
 from most_sketch.drawing.jobs import Job, UsageError, plan
 from most_sketch.drawing.options import Options
@@ -85,12 +86,18 @@ def test_own_sketches_are_no_photos() -> None:
 @pytest.mark.usefixtures("tree")
 def test_a_photo_that_is_called_as_a_sketch_is_a_photo(tree: Path) -> None:
     """Its file decides, not its name; and what is left out of a list is told."""
-    (tree / "holiday.sketch.jpg").write_bytes(b"a photo")
+    Image.new("L", (4, 5)).save(tree / "holiday.sketch.jpg")
     own_sketch(tree / "club.sketch.webp")
     expected = {"a.jpg": "a.sketch.png", "holiday.sketch.jpg": "holiday.sketch.sketch.png"}
     assert planned("a.jpg", "holiday.sketch.jpg") == expected
     assert planned("*.jpg") == expected
     assert planned(".").keys() == {"a.jpg", "b.PNG", "holiday.sketch.jpg"}
+    (tree / "cut.sketch.jpg").write_bytes(b"")
+    assert planned(".").keys() == {"a.jpg", "b.PNG", "holiday.sketch.jpg"}
+    assert "cut.sketch.jpg: left out, it is called as a sketch and is no picture" in {
+        problem.reason for problem in plan(["."])[1]
+    }
+    assert planned("cut.sketch.jpg").keys() == {"cut.sketch.jpg"}
     jobs, (problem,) = plan(["a.jpg", "club.sketch.webp"])
     assert [str(job.source) for job in jobs] == ["a.jpg"]
     assert (problem.harmless, problem.reason) == (
