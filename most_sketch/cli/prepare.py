@@ -145,9 +145,10 @@ def prepare_command(
     problems = [result.problem for result in results if result.problem]
     _tell("left out:", [*unusable, *problems])
     outcomes = [(result.pair.name, result.outcome) for result in results if result.outcome]
-    _tell("paper kept as it is:", [f"{name}: {each.kept_paper}" for name, each in outcomes if each.kept_paper])
-    _tell("paper stays dark:", [name for name, each in outcomes if each.dark_paper])
-    _tell("doubtful:", [f"{name}: {each.doubt}" for name, each in outcomes if each.doubt])
+    if not quiet:
+        _tell("paper kept as it is:", [f"{name}: {each.kept_paper}" for name, each in outcomes if each.kept_paper])
+        _tell("paper stays dark:", [name for name, each in outcomes if each.dark_paper])
+        _tell("doubtful:", [f"{name}: {each.doubt}" for name, each in outcomes if each.doubt])
     if fit and outcomes and not quiet:
         bent = Counter(each.bent_by for _, each in outcomes)
         for by in sorted(filter(None, bent)):

@@ -177,9 +177,9 @@ def test_pairs_that_are_not_in_the_frame_are_brought_into_it(
 def test_what_cannot_be_taught_is_one_clear_error(weights: Path, pairs: Callable[[int], Path], tmp_path: Path) -> None:
     folder = pairs(1)
     for name, message in (
-        ("ink", "--name ink: .* has a style of this name; there is ink, wash"),
-        ("all", "--name: all means every style"),
-        ("../mine", "--name: a style's name is"),
+        ("ink", "name='ink': .* has a style of this name; there is ink, wash"),
+        ("all", "name='all': all means every style"),
+        ("../mine", "name='../mine': a style's name is"),
     ):
         with pytest.raises(InputError, match=message):
             teach(folder, name, weights, how=QUICK)
