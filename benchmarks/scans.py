@@ -33,6 +33,8 @@ LARGER = 1.6
 """The page's sides, in those of the drawing."""
 REACH = 9.0
 """Frame pixels around a feature in which its ink is counted."""
+BARE = 0.8
+"""The level of what is around strokes: this quantile of the grey levels there."""
 LOST = 0.9
 """A feature that keeps less than this share of its ink has lost strokes."""
 MISPLACED = 20.0
@@ -139,10 +141,11 @@ def features_of(points: Points) -> Points:
 
 
 def ink(drawing: Image.Image, place: Points) -> float:
-    """The ink around a place of a drawing in the frame."""
+    """The ink around a place of a drawing in the frame: by how much strokes are darker than what is around them."""
     rows, columns = np.ogrid[: drawing.height, : drawing.width]
     near = np.hypot(columns + 0.5 - place[0], rows + 0.5 - place[1]) < REACH
-    return float((255 - np.asarray(drawing, dtype=np.float32))[near].sum())
+    grey = np.asarray(drawing, dtype=np.float32)[near]
+    return float(np.maximum(np.quantile(grey, BARE) - grey, 0).sum()) if grey.size else 0.0
 
 
 def sheet(rows: list[Row]) -> Image.Image:

@@ -19,7 +19,7 @@ ROUNDS, BELOW = 10, 0.02
 """Rounds of asymmetric least squares, and the weight of what is darker than the estimate: that is drawn."""
 NEAR_PAPER, LEAST_PAPER = 12.0, 0.2
 """Paper lies within so many grey levels of its estimate; a drawing with less of it than this share is all tone."""
-UNEVEN, DARK, DARKEST = 12.0, 160.0, 110.0
+UNEVEN, DARK, DARKEST = 30.0, 160.0, 110.0
 """Paper whose level changes by more than this, or which is darker than the second, is brought to one level, unless it
 is somewhere darker than the last: that may be drawn."""
 LEVEL = 235.0

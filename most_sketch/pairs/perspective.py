@@ -56,7 +56,7 @@ def find_sheet(drawing: Image.Image) -> Corners | None:
     return corners * shrink
 
 
-def straighten(drawing: Image.Image, corners: Corners) -> tuple[Image.Image, Homography]:
+def rectify(drawing: Image.Image, corners: Corners) -> tuple[Image.Image, Homography]:
     """The sheet between these corners alone, upright, and the homography that brought it there."""
     sides = np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1)
     width, height = (sides[0] + sides[2]) / 2, (sides[1] + sides[3]) / 2

@@ -18,7 +18,7 @@ from most_sketch.pairs.landmarks import FRAMES, Points, check_inside, eyes_of, r
 from most_sketch.pairs.lighting import level_paper
 from most_sketch.pairs.mattes import check_mask
 from most_sketch.pairs.pairs import Pair, read_pictures
-from most_sketch.pairs.perspective import find_sheet, project, straighten
+from most_sketch.pairs.perspective import find_sheet, project, rectify
 from most_sketch.photo.faces import MIN_CONFIDENCE, FaceFinder
 from most_sketch.photo.frame import WHITE, Placement, Point, apply, in_frame, place_whole, scale_of
 from most_sketch.photo.images import read_image
@@ -125,7 +125,7 @@ class Reader:
             check_inside(drawn, sketch.size, pair.sketch_points)
         together = photo.size == sketch.size and drawn is None
         if not together and (corners := find_sheet(sketch)) is not None:
-            sketch, homography = straighten(sketch, corners)
+            sketch, homography = rectify(sketch, corners)
             drawn = None if drawn is None else project(homography, drawn)
         if not self.how.keep_paper:
             sketch = level_paper(sketch)

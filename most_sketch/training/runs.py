@@ -82,7 +82,7 @@ class Run:
         self.report_file = folder / "report.html"
         self.curves_file = folder / "curves.png"
         self.best_file = folder / "weights-best.safetensors"
-        self.lock_file = folder / ".lock"
+        self.lock_file = folder / "lock"
 
     @property
     def exists(self) -> bool:
@@ -95,7 +95,7 @@ class Run:
         Raises `InputError` if one is training it.
         """
         # Beside it the process's number: on Windows nobody can read a locked file.
-        process = self.folder / ".process"
+        process = self.folder / "lock.process"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             lock = FileLock(self.lock_file, timeout=0)

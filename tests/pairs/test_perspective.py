@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from most_sketch.pairs.perspective import find_sheet, project, straighten
+from most_sketch.pairs.perspective import find_sheet, project, rectify
 
 CORNERS = np.array([(90.0, 70.0), (520.0, 110.0), (560.0, 720.0), (50.0, 690.0)])
 
@@ -39,7 +39,7 @@ def test_a_sheet_on_a_table_is_straightened_and_points_go_with_it() -> None:
     corners = find_sheet(picture)
     assert corners is not None
     assert np.abs(corners - CORNERS).max() < 6
-    upright, homography = straighten(picture, corners)
+    upright, homography = rectify(picture, corners)
     grey = np.asarray(upright)
     # No table is left, and the crosses lie where their places went, in one row again.
     assert (grey[[0, -1]] > 200).all()
