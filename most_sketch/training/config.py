@@ -48,6 +48,9 @@ class LossWeights:
     """Of 1 - FSIM. Beyond the paper."""
     structure: float = 0.0
     """Of VGG features after pool3, between those of style and content. Beyond the paper."""
+    checkerboard: float = 0.0
+    """Of waves of two pixels along the diagonal, which no artist draws: drawings whose losses are computed at half the
+    size say nothing of them. Beyond the paper."""
     matte: float = 20.0
     """Of person and background, where the network tells them apart (`matting`). Beyond the paper."""
 

@@ -64,6 +64,12 @@ def reconstruction(sketch: Tensor, target: Tensor) -> Tensor:
     return F.l1_loss(sketch, target)
 
 
+def checkerboard(sketch: Tensor) -> Tensor:
+    """Mean absolute response of sketches (B, 1, H, W) in [-1, 1] to a checkerboard of single pixels: from 0 to 1."""
+    kernel = sketch.new_tensor([[1.0, -1.0], [-1.0, 1.0]])[None, None] / 4
+    return F.conv2d(sketch, kernel).abs().mean()
+
+
 def style(sketch: Sequence[Tensor], target: Sequence[Tensor]) -> Tensor:
     """Mean squared difference of VGG features after pool1 and pool2, summed. Paper: Eq. 12."""
     return torch.stack([F.mse_loss(ours, theirs) for ours, theirs in zip(sketch, target, strict=True)]).sum()

@@ -17,8 +17,9 @@ from most_sketch.network.config import ModelConfig
 from most_sketch.network.discriminator import PatchDiscriminator
 from most_sketch.network.encoder import Encoder
 from most_sketch.network.precision import autocast
+from most_sketch.training import losses
 from most_sketch.training.architectures import ARCHITECTURES, Drawing, Wrap
-from most_sketch.training.config import Keep, TrainConfig
+from most_sketch.training.config import Keep, TrainConfig, of_each_style
 from most_sketch.training.objective import Objective, ScaleGroup, scale_groups
 from most_sketch.training.optimisers import generator_optimiser
 from most_sketch.training.perceptual import PerceptualBackbone
@@ -56,6 +57,7 @@ class Trainer:
     ) -> None:
         self.config = config
         self.execution = execution
+        self.reduce = torch.tensor(of_each_style("reduce", config.reduce, len(model.styles)), device=execution.device)
         self.step = 0
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
@@ -106,7 +108,9 @@ class Trainer:
         seen = photo * (has_target & by_artist & self.model.paired)[:, None, None, None]
         with self.execution.autocast():
             drawing: Drawing = self.ddp_model(photo, target, style, drawn, matte, rng)
-            fake = scale_groups(reduce, seen, drawing.sketch, target, drawn, has_target)
+            # A sketch in another style than its pair's has that style's detail.
+            drawn_reduce = torch.where(has_target, reduce.to(device), self.reduce[drawn])
+            fake = scale_groups(drawn_reduce, seen, drawing.sketch, target, drawn, has_target)
             # What a network drew is never real.
             real = scale_groups(reduce, seen, target, target, style, has_target, by_artist)
             parts = [self._discriminator_loss(group, 1.0) for group in real]
@@ -118,6 +122,8 @@ class Trainer:
 
         self.discriminator.requires_grad_(False)
         terms = drawing.terms | self.objective.terms(fake, rng)
+        if self.config.losses.checkerboard:
+            terms["checkerboard"] = losses.checkerboard(drawing.sketch)
         total = self._generator_step(terms)
         self.discriminator.requires_grad_(True)
         self._count()

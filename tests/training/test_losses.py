@@ -90,3 +90,11 @@ def test_memory_refinement_reaches_both_encoders() -> None:
     for encoder in (photo_encoder, sketch_encoder):
         assert all(parameter.grad is not None for parameter in encoder.parameters())
         assert encoder.stem.weight.grad.abs().sum() > 0
+
+
+def test_checkerboard_answers_to_a_checkerboard_and_to_no_line() -> None:
+    rows, columns = torch.arange(6)[:, None], torch.arange(8)[None]
+    board = 1.0 - 2.0 * ((rows + columns) % 2)
+    lines = (1.0 - 2.0 * (rows % 2)).expand(6, 8)
+    values = [losses.checkerboard(picture[None, None]).item() for picture in (board, lines, torch.full((6, 8), 0.3))]
+    assert values == [1, 0, 0]

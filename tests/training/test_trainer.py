@@ -141,3 +141,21 @@ def test_the_losses_of_a_sample_are_computed_at_its_own_resolution() -> None:
     large = [torch.nn.functional.interpolate(each, scale_factor=2) for each in (photo, target, matte)]
     trainer.train_step(*large[:2], style, large[2], reduce=torch.tensor([1, 2]))
     assert sizes == {(96, 80), (48, 40)}
+
+
+def test_a_sketch_in_another_style_has_that_styles_resolution() -> None:
+    styles = replace(TINY, styles=("pencil", "ink"))
+    trainer = Trainer(styles, replace(SHORT, reduce=(1, 2), cross_style=1.0), None, CPU)
+    groups: list[tuple[tuple[int, ...], list[int]]] = []
+    terms = trainer.objective.terms
+
+    def noted(fake: list[ScaleGroup], rng: torch.Generator) -> dict[str, torch.Tensor]:
+        groups.extend((tuple(group.target.shape[-2:]), group.style.tolist()) for group in fake)
+        return terms(fake, rng)
+
+    trainer.objective.terms = noted
+    photo, target, style, matte = noise(1, 1)
+    large = [torch.nn.functional.interpolate(each, scale_factor=2) for each in (photo, target, matte)]
+    # Of two inks one is drawn in pencil.
+    trainer.train_step(*large[:2], style, large[2], reduce=torch.tensor([2, 2]))
+    assert groups == [((96, 80), [0]), ((48, 40), [1])]
