@@ -16,7 +16,7 @@ import most_sketch
 PACKAGE = Path(most_sketch.__file__).parent
 FLOORS = (
     {"cli"},
-    {"demo", "teaching"},
+    {"page", "teaching"},
     {"training"},
     {"evaluation"},
     {"drawing"},

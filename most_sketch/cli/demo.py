@@ -1,21 +1,26 @@
-"""`most-sketch demo`: serve the page until Ctrl-C."""
+"""`most-sketch demo`: the page that draws in the browser, served until Ctrl-C or saved as files."""
 
 from __future__ import annotations
 
 import signal
-import time
 import warnings
+import webbrowser
+from pathlib import Path
+from threading import Event
 from typing import Annotated
 
 import typer
 
 from most_sketch.cli.help import OUTPUT
-from most_sketch.cli.options import Device, Offline, TaughtStyles, Weights
-from most_sketch.errors import MostSketchError
+from most_sketch.cli.options import Offline, TaughtStyles, Weights
 from most_sketch.terminal import say
 
 
 def demo_command(
+    save: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write the page as files for any web host instead.", rich_help_panel=OUTPUT),
+    ] = None,
     host: Annotated[
         str,
         typer.Option(
@@ -37,37 +42,29 @@ def demo_command(
     ] = True,
     style: TaughtStyles = None,
     weights: Weights = None,
-    device: Device = "auto",
     offline: Offline = False,
 ) -> None:
-    """Open a page to draw with in the browser, served by this machine. Needs pip install 'most-sketch[demo]'."""
-    from most_sketch.demo.environment import WITHOUT_PROXY, environment
-
-    try:
-        # Gradio makes clients when it is imported; proxies of kinds that they do not know would end that.
-        with environment(WITHOUT_PROXY):
-            from most_sketch.demo.server import serving
-    except ModuleNotFoundError as error:
-        if error.name != "gradio":
-            raise
-        raise MostSketchError("the page needs Gradio; install it with: pip install 'most-sketch[demo]'") from error
-
+    """Open a page that draws in the browser. With --save write it as files that any web host can serve."""
     from most_sketch.checkpoints.find import DEFAULT_WEIGHTS
-    from most_sketch.checkpoints.manifest import read_manifest
-    from most_sketch.drawing.sketcher import Sketcher
+    from most_sketch.page.server import serving
+    from most_sketch.page.site import make_site, save_site
 
     # Pillow warns of strange tags and of sizes that we accept; errors say what matters.
     warnings.filterwarnings("ignore", module="PIL")
-    name = weights or DEFAULT_WEIGHTS
-    sketcher = Sketcher.load(name, device, styles=style or (), offline=offline)
-    entry = read_manifest().get(name)
-    licence = entry.licence if entry else None
-    # So that temporary files are removed when the process is told to end. No KeyboardInterrupt: one that is raised in
-    # what the interpreter calls by itself, as it collects garbage, say, is ignored, and the page would stay for ever.
-    told_to_end: list[int] = []
+    files = make_site(weights or DEFAULT_WEIGHTS, style or (), offline=offline)
+    if save is not None:
+        save_site(save, files)
+        size = sum(map(len, files.values())) / 1e6
+        say(f"{len(files)} files, {size:.0f} MB; README.md there says how to publish them")
+        typer.echo(save)
+        return
+    # No KeyboardInterrupt: one that is raised in what the interpreter calls by itself, as it collects garbage, say, is
+    # ignored, and the page would stay for ever.
+    told_to_end = Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda number, _: told_to_end.append(number))
-    with serving(sketcher, host, port, browser, licence) as address:
+        signal.signal(number, lambda *_: told_to_end.set())
+    with serving(files, host, port) as address:
         say(f"the page is at {address} until Ctrl-C")
-        while not told_to_end:
-            time.sleep(0.1)
+        if browser:
+            webbrowser.open(address)
+        told_to_end.wait()

@@ -38,7 +38,7 @@ EXAMPLES = {
     ),
     "demo": (
         "demo",
-        "demo --port 8000 --no-browser",
+        "demo --save site --weights most-net",
     ),
     "bench": (
         "bench",

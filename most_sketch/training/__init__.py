@@ -1,1 +1,1 @@
-"""The training loop, top to bottom: samples, losses, the run. Imports all rooms but cli and demo."""
+"""The training loop, top to bottom: samples, losses, the run. Imports all rooms but cli and page."""

@@ -1,0 +1,103 @@
+// How a drawing ends where photo or paper do, as most_sketch/photo/finish.py has it, which says why: it fades to paper.
+
+import { inverted, scaleOf, scaleShift, times } from "./frame.js";
+import { composite, gaussianBlur, maxFilter, picture, resize, round } from "./pillow.js";
+
+export const DEPTH = 0.085;
+export const RAGGED = 0.3;
+export const EDGE = 0.02;
+export const FAINT = 0.02;
+export const CLEAR = 0.1;
+export const GRID = 250;
+
+/** A grey sketch that fades to paper where it or its photo ends within the person. Beyond the photo is paper. */
+export function faded(sketch, placement, photoWidth, photoHeight, paper) {
+  const width = Math.max(1, round((sketch.width * GRID) / sketch.height));
+  const small = resize(sketch, width, GRID, "box");
+  const ink = Float64Array.from(small.data, (level) => Math.abs(level - paper) / 255);
+  const stays = fadeMap(ink, width, GRID, placement, photoWidth, photoHeight, sketch.height);
+  const kept = picture(width, GRID, 1, Uint8ClampedArray.from(stays, (value) => round(value * 255)));
+  const blank = picture(sketch.width, sketch.height, 1);
+  blank.data.fill(paper);
+  return composite(sketch, blank, resize(kept, sketch.width, sketch.height, "bilinear"));
+}
+
+/** An RGB picture of a photo, white where the photo ends, into which `placement` brought it. */
+export function cutOut(shown, placement, photoWidth, photoHeight) {
+  const scale = 1 / scaleOf(placement);
+  const [width, height] = [photoWidth, photoHeight].map((side) => Math.max(1, round(side / scale)));
+  const [a, b, c, d, e, f] = times(scaleShift(1 / scale, 1 / scale), inverted(placement));
+  const out = picture(shown.width, shown.height, 3, shown.data.slice());
+  for (let y = 0; y < shown.height; y++) {
+    for (let x = 0; x < shown.width; x++) {
+      const across = a * (x + 0.5) + b * (y + 0.5) + c;
+      const down = d * (x + 0.5) + e * (y + 0.5) + f;
+      if (across >= 0 && across < width && down >= 0 && down < height) continue;
+      const place = 3 * (y * shown.width + x);
+      out.data.fill(255, place, place + 3);
+    }
+  }
+  return out;
+}
+
+/** How much of the ink stays at each place: 1 is all of it. */
+function fadeMap(ink, columns, rows, placement, photoWidth, photoHeight, sketchHeight) {
+  const grid = sketchHeight / rows;
+  const [a, b, c, d, e, f] = inverted(placement);
+  const count = rows * columns;
+  const own = [new Float64Array(count), new Float64Array(count)];
+  const photo = [new Float64Array(count), new Float64Array(count)];
+  for (let index = 0; index < count; index++) {
+    const across = ((index % columns) + 0.5) * grid;
+    const down = (Math.floor(index / columns) + 0.5) * grid;
+    own[0][index] = across;
+    own[1][index] = down;
+    photo[0][index] = a * across + b * down + c;
+    photo[1][index] = d * across + e * down + f;
+  }
+  const kept = new Float64Array(count).fill(1);
+  for (const [wide, high, [x, y], scale] of [
+    [columns * grid, rows * grid, own, 1 / sketchHeight],
+    [photoWidth, photoHeight, photo, scaleOf(placement) / sketchHeight],
+  ]) {
+    const edges = [
+      [(index) => x[index], y], [(index) => wide - x[index], y],
+      [(index) => y[index], x], [(index) => high - y[index], x],
+    ];
+    for (const [depth, along] of edges) {
+      const deep = Float64Array.from(kept, (_, index) => depth(index) * scale);
+      const stays = fading(ink, columns, rows, deep, along.map((value) => value * scale));
+      if (stays) stays.forEach((value, index) => { kept[index] *= value; });
+    }
+  }
+  return kept;
+}
+
+/** How much of the ink stays by one edge; undefined where all does. Lengths are in canvas heights. */
+function fading(ink, columns, rows, depth, along) {
+  if (depth.reduce((least, value) => Math.min(least, value), Infinity) > DEPTH * (1 + RAGGED)) return undefined;
+  const cut = cutOff(ink.map((value, index) => (depth[index] > 0 && depth[index] < EDGE ? value : 0)), columns, rows);
+  return depth.map((deep, index) => {
+    if (!(deep > 0)) return 0;
+    const reach = DEPTH * (1 + RAGGED * wave(along[index]));
+    return 1 - cut[index] * (1 - smoothstep(deep / reach));
+  });
+}
+
+/** How surely the person is cut off near each place, by the ink in the band along an edge. */
+function cutOff(band, columns, rows) {
+  const spread = round(DEPTH * rows);
+  const levels = picture(columns, rows, 1, Uint8ClampedArray.from(band, (value) => Math.trunc(value * 255)));
+  const near = gaussianBlur(maxFilter(levels, 2 * Math.floor(spread / 2) + 1), spread / 3);
+  return Float64Array.from(near.data, (level) => Math.min(Math.max((level / 255 - FAINT) / (CLEAR - FAINT), 0), 1));
+}
+
+/** Uneven waves along an edge, the same for every drawing. */
+function wave(along) {
+  return (Math.sin(along * 23) + Math.sin(along * 51 + 1.3) + Math.sin(along * 97 + 4.1)) / 3;
+}
+
+function smoothstep(value) {
+  const within = Math.min(Math.max(value, 0), 1);
+  return within * within * (3 - 2 * within);
+}
