@@ -271,7 +271,10 @@ def convert_command(
         for notice in () if quiet else notices:
             say(notice)
         for failure in failures:
-            report.add(failure)
+            if watch:
+                say(failure.reason)  # such as a folder that is empty still
+            else:
+                report.add(failure)
         drawer = _Drawer(options, wanted, network, ray_cluster, report)
         if watch:
             _watch(drawer, plan_again, report)

@@ -14,10 +14,11 @@ from pathlib import Path, PurePath
 from string import Formatter
 from typing import TYPE_CHECKING, Literal
 
-from most_sketch.drawing.stores import ADDRESS, Location, StoreFile, location, read_record
+from most_sketch.drawing.stores import ADDRESS, Location, StoreFile, location, read_ends, read_record
 from most_sketch.errors import InputError
 from most_sketch.photo.folders import is_clutter
 from most_sketch.photo.images import IMAGE_SUFFIXES, SKETCH_FORMATS, is_picture
+from most_sketch.photo.provenance import START
 
 if TYPE_CHECKING:
     from most_sketch.drawing.options import Options
@@ -30,6 +31,10 @@ OWN_OUTPUT = re.compile(r"\.sketch\.(png|jpe?g|webp|tiff?|jxl|svg|pdf)$", re.IGN
 
 TEMPLATE_FIELDS = ("stem", "style", "face", "size")
 """What a template of names may have in braces."""
+
+
+SELDOM_PHOTOS = frozenset({".png", ".webp", ".tif", ".tiff", ".jxl"})
+"""Endings of sketches that are seldom those of photos."""
 
 
 class UsageError(InputError):
@@ -259,7 +264,8 @@ def _search(folder: Location, recursive: bool, problems: list[Problem]) -> Itera
     for place, relative in files:
         if relative.suffix.lower() in IMAGE_SUFFIXES:
             empty = False
-            yield place, relative
+            if not _is_named_sketch(place):
+                yield place, relative
         else:
             left_out[relative.suffix.lower() or "without an ending"] += 1
     if left_out and not empty:
@@ -267,6 +273,19 @@ def _search(folder: Location, recursive: bool, problems: list[Problem]) -> Itera
     if empty and len(problems) == before:
         hint = "" if recursive else "; --recursive looks into the folders below too"
         problems.append(Problem(str(folder), f"{folder}: no pictures in this folder{hint}"))
+
+
+def _is_named_sketch(place: Location) -> bool:
+    """Is a file a sketch of ours under a name that a person chose, as far as it is quick to see?
+
+    Few photos are in these formats, and a sketch of a sketch is what nobody means who names a folder.
+    """
+    return (
+        isinstance(place, Path)
+        and place.suffix.lower() in SELDOM_PHOTOS
+        and OWN_OUTPUT.search(place.name) is None
+        and START in (read_ends(place) or b"")
+    )
 
 
 def _told(left_out: Counter[str]) -> str:

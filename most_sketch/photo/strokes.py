@@ -29,6 +29,9 @@ FINE, COARSE = 1.0, 4.0
 """What a line and its surroundings are: means over so many pixels."""
 FAINT, PLAIN = 0.045, 0.11
 """How much darker than its surroundings a line is at least, all along it and somewhere; paper is 0 and ink is 1."""
+STRONG, WEAKEST = 0.25, 0.4
+"""So much darker than its surroundings is what is darkest in an ordinary drawing. In fainter ones less is a line, down
+to this share."""
 SHORTEST = 10.0
 """Strokes are at least so long."""
 STRAIGHT = 0.5
@@ -74,7 +77,8 @@ def plot(sketch: Image.Image, dpi: int, paper: int = WHITE) -> Plot:
     darker = gaussian_filter(ink, FINE) - gaussian_filter(ink, COARSE)
     find: Any = morphology  # which has no types
     follow: Any = filters
-    lines = follow.apply_hysteresis_threshold(darker, FAINT, PLAIN)
+    strength = float(np.clip(np.percentile(darker, 99) / STRONG, WEAKEST, 1))
+    lines = follow.apply_hysteresis_threshold(darker, FAINT * strength, PLAIN * strength)
     skeleton = find.skeletonize(_without_specks(lines, int(3 * SHORTEST)))
     strokes = [*_joined(_pieces(skeleton)), *_hatched(tone)]
     scale = enlarged

@@ -392,7 +392,6 @@ def test_forms_that_do_not_go_together(convert: Command, arguments: list[str], m
 
 def test_a_watched_folder_is_drawn_as_it_fills(folder: Path, tiny_weights: Path) -> None:
     (folder / "in").mkdir()
-    (folder / "in" / "a.jpg").hardlink_to(folder / "me.jpg")
     call = [*PYTHON, "convert", "in", "-o", "out", "--watch", "--json", "--device", "cpu"]
     with subprocess.Popen(
         [*call, "--weights", str(tiny_weights)],
@@ -402,6 +401,12 @@ def test_a_watched_folder_is_drawn_as_it_fills(folder: Path, tiny_weights: Path)
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     ) as process:
         assert process.stdout is not None
+        assert process.stderr is not None
+        assert (
+            process.stderr.readline()
+            == b"in: no pictures in this folder; --recursive looks into the folders below too\n"
+        )
+        (folder / "in" / "a.jpg").hardlink_to(folder / "me.jpg")
         assert json.loads(process.stdout.readline())["outputs"] == ["out/a.sketch.png"]
         (folder / "in" / "b.jpg").write_bytes(b"")
         assert json.loads(process.stdout.readline())["reason"] == "in/b.jpg: empty file"

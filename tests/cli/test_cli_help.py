@@ -37,7 +37,10 @@ def test_help_is_grouped_with_two_examples(
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(width))
     text = shown(command, name)
-    assert max(map(len, text.splitlines())) <= width
+    widest = max(map(len, text.splitlines()))
+    assert widest <= width
+    # All of the terminal's width, where there is something to say.
+    assert widest > width - 20 or name not in ("convert", "train", "teach", "prepare", "eval")
     headings = re.findall(r"^(\w+):$", text, re.MULTILINE)
     assert headings[-2:] == ["General", "Examples"]
     assert headings[:-1] == [panel for panel in PANELS if panel in headings]

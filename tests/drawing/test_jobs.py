@@ -110,6 +110,9 @@ def test_a_photo_that_is_called_as_a_sketch_is_a_photo(tree: Path) -> None:
 def test_a_sketch_that_a_person_named_is_not_drawn_in_the_next_run(tree: Path) -> None:
     """Where photos and sketches share a folder, whatever `--name` calls them."""
     own_sketch(tree / "a.ink.png")
+    own_sketch(tree / "portrait.png")
+    assert planned(".").keys() == {"a.jpg", "b.PNG"}
+    assert planned("portrait.png").keys() == {"portrait.png"}
     jobs, _ = plan(["."], name="{stem}.ink.png")
     assert pairs(jobs) == {"a.jpg": "a.ink.png", "b.PNG": "b.ink.png"}
 
