@@ -105,7 +105,7 @@ class Taught:
         if self.nearer < HELPED:
             return (
                 f"it did not help: on {compared} nothing came nearer to the artist than {self.nearest} as it is; "
-                "more pairs, more minutes or VGG-19 may"
+                f"more pairs or minutes may{', or VGG-19' if self.unaided else ''}"
             )
         return f"nearer to the artist by {100 * self.nearer:.0f} % than {self.nearest}, on {compared}"
 
