@@ -402,10 +402,8 @@ def test_a_watched_folder_is_drawn_as_it_fills(folder: Path, tiny_weights: Path)
     ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
-        assert (
-            process.stderr.readline()
-            == b"in: no pictures in this folder; --recursive looks into the folders below too\n"
-        )
+        assert process.stderr.readline().startswith(b"in: no pictures in this folder")
+        assert process.stderr.readline() == b"watching for photos until Ctrl-C\n"
         (folder / "in" / "a.jpg").hardlink_to(folder / "me.jpg")
         assert json.loads(process.stdout.readline())["outputs"] == ["out/a.sketch.png"]
         (folder / "in" / "b.jpg").write_bytes(b"")
@@ -415,7 +413,6 @@ def test_a_watched_folder_is_drawn_as_it_fills(folder: Path, tiny_weights: Path)
         process.send_signal(signal.SIGINT)
         out, errors = process.communicate(timeout=60)
     assert out == b""
-    assert "watching for photos until Ctrl-C" in errors.decode()
     assert "2 drawn, 0 skipped, 1 failed" in errors.decode()
     assert process.returncode == 1
 
