@@ -1,6 +1,6 @@
-"""A small change of a renderer: low-rank for its convolutions, in full for its vectors.
+"""LoRA for a renderer: low-rank changes of its convolutions, full changes of its vectors.
 
-It is what a taught style has of its own beside its memory. Beyond the paper; reference: Hu et al. 2021 (LoRA).
+A taught style has such a change beside its memory. Beyond the paper. Reference: Hu et al. 2021.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ FACTORS = "parametrizations.weight.0"
 """What torch calls them."""
 
 
-class LowRank(nn.Module):
+class LoRA(nn.Module):
     """Add a product of two factors to a convolution's weight: (O, I, h, w) -> the same.
 
-    `up` (O, R) begins as zeros, so that nothing is changed yet; `down` (R, I h w) at random.
+    `up` (O, R) begins as zeros, so that nothing is changed yet. `down` (R, I h w) begins at random.
     """
 
     def __init__(self, weight: Tensor, rank: int) -> None:
@@ -38,13 +38,13 @@ class LowRank(nn.Module):
 
 
 def changeable(renderer: Renderer, rank: int) -> Renderer:
-    """A copy of a renderer of which only factors of this rank and vectors can be learnt."""
+    """A copy of a renderer in which only factors of this rank and vectors are trainable."""
     copy = deepcopy(renderer).requires_grad_(False)
     for parameter in copy.parameters():
         parameter.requires_grad_(parameter.dim() == 1)
     for module in list(copy.modules()):
         if isinstance(module, nn.Conv2d):
-            parametrize.register_parametrization(module, "weight", LowRank(module.weight, rank))
+            parametrize.register_parametrization(module, "weight", LoRA(module.weight, rank))
     return copy
 
 

@@ -25,7 +25,7 @@ NEARLY_WHITE = 0.8
 class EncodedPair:
     """A pair of which the photo is encoded, padded to the network's feature stride.
 
-    `encode` leaves it on the CPU and in half precision: a pair of 400 x 500 takes 6 MB.
+    `encode` leaves it on the CPU and in half precision: a pair of 400 x 500 takes 8 MB.
     """
 
     features: Tensor

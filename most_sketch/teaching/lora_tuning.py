@@ -1,6 +1,6 @@
-"""Tune a taught style by gradients: a small change of the renderer. All else stands still, its memory too.
+"""Train the LoRA change of a taught style's renderer. The rest of the network and the memory stay as they are.
 
-Beyond the paper, where a memory is all that an artist's drawings are known by.
+Beyond the paper, in which a style is a memory and nothing else.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from most_sketch.training.config import PRESETS
 from most_sketch.training.perceptual import PerceptualBackbone
 
 RANK = 8
-"""Of what is added to a convolution."""
+"""Rank of what is added to a convolution."""
 RATE = 1.5e-3
 """Learning rate of the change."""
 RECONSTRUCTION_WEIGHT, ADVERSARIAL_WEIGHT = 40.0, 10.0
@@ -37,20 +37,20 @@ STYLE_WEIGHT, CONTENT_WEIGHT = 200.0, 80.0
 """Weights of the VGG losses on unit features, where there is a backbone. Twice as much smooths strokes."""
 DISCRIMINATOR_CHANNELS = 32
 CROP, PIECES = 192, 2
-"""Side in pixels of the pieces that a step sees, and how many."""
+"""Side in pixels of the pieces of pairs in a step, and how many."""
 WARM_UP = 10
-"""Steps in which the rate rises, until the optimiser knows how large gradients are."""
+"""Steps in which the learning rate rises, while Adam's averages of the gradients form."""
 
 
 @dataclass(frozen=True)
 class Budget:
-    """How long tuning may take: whichever ends first."""
+    """How long tuning may take. It ends with the steps or with the seconds, whichever comes first."""
 
     steps: int
     seconds: float
 
     def spent(self, done: int, seconds: float) -> float:
-        """The share of it that so many steps and seconds are; from 1 on there is none left."""
+        """The share of the budget that is spent; nothing is left from 1 on."""
         return max(done / self.steps, seconds / self.seconds)
 
     def progress(self, done: int, seconds: float) -> tuple[int, int]:

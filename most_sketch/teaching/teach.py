@@ -43,9 +43,9 @@ MAX_PAIRS = 100
 HOLD_OUT, ENOUGH = 5, 10
 """Every fifth pair is held out and only compared with, where there are at least ten."""
 VIEWS, MOST_VIEWS = 4, 80
-"""Times that each pair is seen, moved and toned anew; of all pairs together, for they stay in memory."""
-LOOKING = 0.25
-"""Share of the time after which pairs are seen no more than once."""
+"""Augmented copies of each pair, and at most of all pairs together, since all stay in memory."""
+ENCODING = 0.25
+"""Share of the time after which no more copies are encoded."""
 # Not mirrored: from which side a hand hatches is part of its style.
 MOVES = TrainConfig(flip=False, shift=4, tone=0.15, rotate=3, zoom=0.08, blur=0.3, noise=0.2, jpeg=0.2)
 HELPED = 0.005
@@ -64,9 +64,9 @@ class Teaching:
     minutes: float = 8.0
     """How long it may take about, without bringing pairs into the frame."""
     steps: int = 200
-    """Of tuning, at most: with ten pairs of a hand that is never twice the same, more learn those pairs by heart."""
+    """Of tuning, at most: with ten pairs of strokes that differ each time, more steps overfit."""
     reduce: int = 1
-    """How many times smaller drawings are compared than they are in the frame: for those that were enlarged into it."""
+    """How many times smaller than in the frame drawings are compared, for those that were enlarged into it."""
     keep_paper: bool = False
     """Leave the drawings' paper as it is when pairs are brought into the frame; so is dark paper always."""
     perceptual: str = "auto"
@@ -229,7 +229,7 @@ def _learn(
     seen, compared_pairs = [plain[place] for place in teaching], [plain[place] for place in compared]
     shown = seen[:COMPARED]
     for place in (min(VIEWS, MOST_VIEWS // len(teaching)) - 1) * teaching:
-        if time.monotonic() - start > LOOKING * 60 * how.minutes:
+        if time.monotonic() - start > ENCODING * 60 * how.minutes:
             break
         seen.append(encode(generator, *_moved(*pictures[place], rng)))
 
