@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageFilter, ImageOps
 
 from most_sketch.errors import FaceError, InputError
 from most_sketch.pairs.landmarks import FRAMES, Points, check_inside, eyes_of, read_points
@@ -29,6 +29,9 @@ MOST_PIXELS = 100_000_000
 """Of pictures that are kept, in all, so that they need not be read again."""
 CUTOFF = 1
 """Per cent of the darkest and of the lightest pixels that a second look for a face does without."""
+
+THICKEN, DRAWN_CONFIDENCE = 3, 0.7
+"""Pixels to which the strokes of a drawing are widened for a third look, and how sure that has to be."""
 
 
 @dataclass(frozen=True)
@@ -170,8 +173,12 @@ class Reader:
         if (path, half) not in self._found:
             faces = self.finder.find(picture, self.how.min_confidence)
             if not faces and half == "sketch":
-                # Pale pencil is no face to a detector of photos.
-                faces = self.finder.find(ImageOps.autocontrast(picture, CUTOFF), self.how.min_confidence)
+                # Pale pencil and fine lines are no face to a detector of photos.
+                dark = ImageOps.autocontrast(picture, CUTOFF)
+                thick = picture.filter(ImageFilter.MinFilter(THICKEN))
+                faces = self.finder.find(dark, self.how.min_confidence) or self.finder.find(
+                    thick, min(self.how.min_confidence, DRAWN_CONFIDENCE)
+                )
             self._found[path, half] = np.array(faces[0].landmarks) if faces else None
         return self._found[path, half]
 

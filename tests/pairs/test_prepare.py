@@ -472,3 +472,29 @@ def test_each_pair_is_read_and_its_face_found_once(
     assert result.outcome is not None
     assert result.outcome.registered
     assert sorted(calls) == ["find", "find", "read"]
+
+
+def test_a_face_in_fine_lines_is_looked_for_with_thicker_ones(tmp_path: Path, portrait: Image.Image) -> None:
+    """A detector of photos that sees nothing in strokes of one pixel, and something in wider ones."""
+    fine = Image.new("L", (560, 560), 255)
+    pen = ImageDraw.Draw(fine)
+    for place in range(100, 460, 12):
+        pen.line((place, 100, place, 460), 0)
+    for folder, picture in {"photos": portrait, "sketches": fine}.items():
+        (tmp_path / "set" / folder).mkdir(parents=True)
+        picture.save(tmp_path / "set" / folder / "a.png")
+    finder = FaceFinder(load_cascade(torch.device("cpu")))
+    (face,) = finder.find(portrait)
+    real = finder.find
+
+    def find(picture: Image.Image, confidence: float) -> list[Face]:
+        if picture.size == portrait.size:
+            return real(picture, confidence)
+        assert confidence <= 0.9
+        inked = (np.asarray(picture.convert("L")) < 128).mean()
+        return [face] if inked > 0.1 else []
+
+    finder.find = find  # type: ignore[method-assign]
+    (pair,) = find_pairs(tmp_path / "set")
+    placed = reading.Reader(finder, Preparation()).open(pair).placed
+    assert placed.sketch_points == pytest.approx(placed.photo_points)
