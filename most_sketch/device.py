@@ -33,9 +33,8 @@ def resolve_device(name: str) -> torch.device:
 
 def to_device(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
     """A tensor of the host on the device. A GPU is not waited for: the host goes on while it copies."""
-    if device.type != "cuda":
-        return tensor.to(device)
-    return (tensor if tensor.is_pinned() else tensor.pin_memory()).to(device, non_blocking=True)
+    pinned = tensor.pin_memory() if device.type == "cuda" and not tensor.is_pinned() else tensor
+    return pinned.to(device, non_blocking=True)
 
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3

@@ -70,12 +70,26 @@ def whole_batch(share: Tensor) -> Tensor:
     return torch.stack(shares, dim=1).flatten(0, 1)
 
 
-def average(scores: Mapping[str, float], device: torch.device) -> dict[str, float]:
-    """The mean of figures over all ranks, by name: the order in which they were computed may differ between ranks."""
-    if ranks() == 1:
-        return dict(scores)
-    names = sorted(scores)
-    values = add_up_(torch.tensor([scores[name] for name in names], dtype=torch.float32, device=device)) / ranks()
+def rows_of_batch(share: Tensor, places: Tensor) -> Tensor:
+    """The features at some places of the whole batch, the same on all ranks. (B, N, C), (...) -> (..., C).
+
+    `share` is this rank's part of the batch; places are counted through all of it, N in each sample. Only what is
+    asked for travels between ranks.
+    """
+    sample, place = places // share.shape[1], places % share.shape[1]
+    rows = share[sample // ranks(), place]
+    return add_up_(rows * (sample % ranks() == rank())[..., None]) if ranks() > 1 else rows
+
+
+def average(figures: Mapping[str, Tensor]) -> dict[str, float]:
+    """The mean of figures over all ranks, read from the device at once.
+
+    Sorted by name: the order in which they were computed may differ from rank to rank.
+    """
+    if not figures:
+        return {}
+    names = sorted(figures)
+    values = add_up_(torch.stack([figures[name].detach().float() for name in names])) / ranks()
     return dict(zip(names, values.tolist(), strict=True))
 
 

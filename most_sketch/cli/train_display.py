@@ -18,7 +18,8 @@ SPEED_PERIOD = 600.0
 """Seconds over which the speed is taken: within Rich's 30 a slow machine does no two steps, and knows no time left."""
 
 Report = Callable[[int, Mapping[str, float]], None]
-"""Told after every step, and after every validation, how many steps are done and what came of it."""
+"""Told after every step, and after every validation, how many steps are done and what came of it. Most steps have no
+figures: to read them is to wait for the device."""
 
 
 class _Display(Progress):
@@ -56,7 +57,7 @@ def progress(steps: int, live: bool, console: Console | None = None) -> Iterator
             validation = "validation_l1" in scores
             texts = _texts(scores if validation else {name: scores[name] for name in LOSSES if name in scores})
             if not validation:
-                display.figures = texts
+                display.figures = texts = texts or display.figures
                 display.update(task, completed=step)
             if began is None:
                 began, begun_at = time.monotonic(), step

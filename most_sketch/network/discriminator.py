@@ -5,7 +5,6 @@ from __future__ import annotations
 from itertools import pairwise
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from most_sketch.network.layers import InstanceNorm
@@ -40,7 +39,8 @@ class PatchDiscriminator(nn.Module):
     def forward(self, photo: Tensor, sketch: Tensor, style: Tensor | None) -> Tensor:
         seen = [photo, sketch]
         if self.styles > 1 and style is not None:
-            planes = F.one_hot(style, self.styles).to(photo.dtype)[..., None, None]
+            chosen = style[:, None] == torch.arange(self.styles, device=style.device)
+            planes = chosen.to(photo.dtype)[..., None, None]
             seen.append(planes.expand(-1, -1, *photo.shape[-2:]))
         features = torch.cat(seen, dim=1)
         for stage in self.stages:

@@ -6,11 +6,14 @@ tensor, so that a batch of mixed styles is updated and read at once.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from most_sketch import distribution
+from most_sketch.device import to_device
 
 
 def to_slots(features: Tensor) -> Tensor:
@@ -23,12 +26,15 @@ def similarity(features: Tensor, slots: Tensor) -> Tensor:
     return F.normalize(features, dim=-1) @ F.normalize(slots, dim=-1).transpose(1, 2)
 
 
-def assignment(features: Tensor, slots: Tensor, temperature: float) -> Tensor:
-    """Attention of every feature over the slots. (B, N, C), (B, K, C) -> (B, N, K), rows sum to 1.
+def straight_through_one_hot(cosines: Tensor) -> Tensor:
+    """One for the most similar slot of every place and zero for all others. (B, N, K) -> (B, N, K). Paper: Eq. 14-15.
 
-    Paper: Eq. 7, with a temperature on the cosine.
+    An argmax has no gradient; the cosines are given that of the result, as if it were they. Reference: Bengio et al.
+    2013.
     """
-    return (similarity(features, slots) / temperature).softmax(dim=-1)
+    chosen = torch.zeros_like(cosines).scatter_(-1, cosines.argmax(dim=-1, keepdim=True), 1.0)
+    # In this order the ones are exactly one: of two that agree the difference has no sign.
+    return chosen + (cosines - cosines.detach())
 
 
 class Memory(nn.Module):
@@ -61,13 +67,30 @@ class Memory(nn.Module):
         self.register_buffer("started", torch.full((styles,), not aligned_start))
         self.register_buffer("idle", torch.zeros(styles, slots, dtype=torch.long))
 
-    def read(self, queries: Tensor, style: Tensor) -> Tensor:
+    def key_similarity(self, photo_features: Tensor, style: Tensor) -> Tensor:
+        """Cosines of photo features (B, C, H, W) with the keys of their styles (B,) -> (B, N, K). Paper: Eq. 4."""
+        return _similarity(photo_features, self.keys, style)
+
+    def value_similarity(self, sketch_features: Tensor, style: Tensor) -> Tensor:
+        """Cosines of sketch features (B, C, H, W) with the values of their styles (B,) -> (B, N, K). Paper: Eq. 4."""
+        return _similarity(sketch_features, self.values, style)
+
+    def attention(self, cosines: Tensor) -> Tensor:
+        """Attention of every place over the slots. (B, N, K) -> (B, N, K), rows sum to 1.
+
+        Paper: Eq. 7, with a temperature on the cosine.
+        """
+        return (cosines / self.temperature).softmax(dim=-1)
+
+    def read(self, queries: Tensor, style: Tensor, attention: Tensor | None = None) -> Tensor:
         """Read the sketch feature for each photo feature. Paper: Eq. 7-9.
 
-        queries (B, C, H, W), style (B,) index of each image's memory -> (B, C, H, W) float32.
+        queries (B, C, H, W), style (B,) index of each image's memory -> (B, C, H, W) float32. `attention` (B, N, K) is
+        that of these queries, where it is known already.
         """
+        if attention is None:
+            attention = self.attention(self.key_similarity(queries, style))
         with torch.autocast(queries.device.type, enabled=False):
-            attention = assignment(to_slots(queries), self.keys[style], self.temperature)
             read = attention @ self.values[style]  # (B, N, C)
             if self.offsets is not None:
                 read = F.normalize(read, dim=-1) * read.shape[-1] ** 0.5 + self.offsets[style][:, None]
@@ -82,66 +105,52 @@ class Memory(nn.Module):
         decay: float,
         generator: torch.Generator | None = None,
         reseed_after: int = 0,
-    ) -> int:
+    ) -> Tensor:
         """Move the slots towards the features that picked them. Paper: Eq. 5-6.
 
         Both features (B, C, H, W), style (B,). Keys follow the photo features, values the sketch features,
         of the whole batch where it is shared among ranks: every rank's memory moves alike.
         A slot without votes stays where it is; one whose key had none for `reseed_after` updates of its
-        style is started anew from a random place of this batch. Returns how many were.
+        style is started anew from a random place of this batch. Returns how many were, a number on the device.
+
+        Which slots are started anew is known on the device only. So every slot gets a random place, and a mask chooses.
         """
         photo, sketch = to_slots(photo_features), to_slots(sketch_features)
         everyones = distribution.whole_batch(style)
         with torch.autocast(photo_features.device.type, enabled=False):
-            for index in sorted(set(everyones.tolist())):
-                if not self.started[index]:
-                    everything = torch.ones_like(self.idle[index], dtype=torch.bool)
-                    self._reseed(index, everything, photo, sketch, everyones, generator)
-                    self.started[index] = True
+            places = _random_places(everyones, *self.idle.shape, photo.shape[1], generator)
+            fresh = [distribution.rows_of_batch(features, places) for features in (photo, sketch)]
+            present = _is_of_style(everyones, len(self.started)).any(dim=0)
+            self._reseed((present & ~self.started)[:, None].expand_as(self.idle), fresh)
+            self.started |= present
             votes = _move(self.keys, photo, style, decay)
             _move(self.values, sketch, style, decay)
-            present = torch.zeros_like(self.started).index_fill_(0, everyones, True)
             self.idle.add_(present[:, None]).masked_fill_(votes > 0, 0)
-            reseeded = 0
-            if reseed_after:
-                dead = self.idle >= reseed_after
-                for index in dead.any(dim=1).nonzero().flatten().tolist():
-                    if not present[index]:
-                        continue
-                    self._reseed(index, dead[index], photo, sketch, everyones, generator)
-                    reseeded += int(dead[index].sum())
-        return reseeded
+            if not reseed_after:
+                return votes.new_zeros(())
+            dead = (self.idle >= reseed_after) & present[:, None]
+            self._reseed(dead, fresh)
+            return dead.sum()
 
-    def _reseed(
-        self,
-        index: int,
-        slots: Tensor,
-        photo: Tensor,
-        sketch: Tensor,
-        everyones: Tensor,
-        generator: torch.Generator | None,
-    ) -> None:
-        """Set the masked slots (K,) of one style to pairs from random places of its features.
-
-        Both features (B, N, C) of this rank, `everyones` the styles of the whole batch.
-        """
-        own = everyones == index
-        photo, sketch = (distribution.whole_batch(features)[own].flatten(0, 1) for features in (photo, sketch))
-        places = torch.randint(len(photo), (int(slots.sum()),), generator=generator).to(photo.device)
-        self.keys[index, slots] = photo[places]
-        self.values[index, slots] = sketch[places]
-        self.idle[index, slots] = 0
+    def _reseed(self, chosen: Tensor, fresh: Sequence[Tensor]) -> None:
+        """Set the slots chosen (S, K) to their fresh keys and values, both (S, K, C)."""
+        for slots, values in zip((self.keys, self.values), fresh, strict=True):
+            slots.copy_(torch.where(chosen[..., None], values, slots))
+        self.idle.masked_fill_(chosen, 0)
 
     @torch.no_grad()
-    def usage(self, photo_features: Tensor, sketch_features: Tensor, style: Tensor) -> tuple[float, float]:
-        """How well the memory is used: (share of its style's slots that some photo feature picks, hard
-        disagreement rate: the share of places whose photo and sketch feature pick different slots)."""
-        keys = similarity(to_slots(photo_features), self.keys[style]).argmax(dim=-1)
-        values = similarity(to_slots(sketch_features), self.values[style]).argmax(dim=-1)
-        count = self.keys.shape[1]
-        used = set((keys + style[:, None] * count).flatten().tolist())
-        available = len(set(style.tolist())) * count
-        return len(used) / available, (keys != values).float().mean().item()
+    def usage(self, key_similarity: Tensor, value_similarity: Tensor, style: Tensor) -> tuple[Tensor, Tensor]:
+        """How well the memory is used, of the cosines (B, N, K) of a batch's photo and sketch features.
+
+        The share of its styles' slots that some photo feature picks; and the hard disagreement rate, which is the
+        share of places whose photo and sketch feature pick different slots. Both are numbers on the device.
+        """
+        styles, count = self.idle.shape
+        keys, values = key_similarity.argmax(dim=-1), value_similarity.argmax(dim=-1)
+        used = torch.zeros(styles * count, device=keys.device)
+        used.index_fill_(0, (keys + style[:, None] * count).flatten(), 1.0)
+        available = _is_of_style(style, styles).any(dim=0).sum() * count
+        return used.sum() / available, (keys != values).float().mean()
 
 
 class Constant(nn.Module):
@@ -154,6 +163,29 @@ class Constant(nn.Module):
     def read(self, queries: Tensor, style: Tensor) -> Tensor:
         """As `Memory.read`, whatever the photo features: queries (B, C, H, W), style (B,) -> (B, C, H, W) float32."""
         return self.constant[style][:, :, None, None].expand_as(queries)
+
+
+def _similarity(features: Tensor, slots: Tensor, style: Tensor) -> Tensor:
+    """Features (B, C, H, W), slots (S, K, C) and style (B,) -> (B, N, K), in float32 whatever the precision around."""
+    with torch.autocast(features.device.type, enabled=False):
+        return similarity(to_slots(features), slots[style])
+
+
+def _is_of_style(style: Tensor, styles: int) -> Tensor:
+    """Which of so many styles each sample has. (B,) -> (B, S)."""
+    return style[:, None] == torch.arange(styles, device=style.device)
+
+
+def _random_places(style: Tensor, styles: int, slots: int, places: int, generator: torch.Generator | None) -> Tensor:
+    """For each slot a random place of a random sample of its style. Styles (B,) of the batch -> (S, K).
+
+    Places are counted through the batch, `places` in each sample. A style that is not in the batch gets any.
+    """
+    sample, place = to_device(torch.rand(2, styles, slots, generator=generator), style.device)
+    counts = _is_of_style(style, styles).sum(dim=0)[:, None]
+    first = counts.cumsum(dim=0) - counts
+    chosen = (first + (sample * counts).long()).clamp(max=len(style) - 1)
+    return style.argsort(stable=True)[chosen] * places + (place * places).long().clamp(max=places - 1)
 
 
 def _move(slots: Tensor, features: Tensor, style: Tensor, decay: float) -> Tensor:

@@ -18,7 +18,7 @@ from most_sketch.network.config import ModelConfig
 from most_sketch.network.discriminator import PatchDiscriminator
 from most_sketch.network.encoder import Encoder
 from most_sketch.network.generator import Generator, crop_to, pad_to_stride
-from most_sketch.network.memory import Memory
+from most_sketch.network.memory import Memory, straight_through_one_hot
 from most_sketch.training import losses
 from most_sketch.training.config import TrainConfig
 
@@ -32,7 +32,8 @@ class Drawing:
 
     sketch: Tensor
     terms: dict[str, Tensor] = field(default_factory=dict)
-    figures: dict[str, float] = field(default_factory=dict)
+    figures: Callable[[], dict[str, Tensor]] = dict
+    """Computed when they are asked for: not every step is logged."""
 
 
 class MostNetTraining(nn.Module):
@@ -80,15 +81,26 @@ class MostNetTraining(nn.Module):
         logits = self.generator.matte(features) if self.generator.matte else None
         terms = {} if logits is None else {"matte": self._matte_loss(logits, stem, pad_to_stride(matte, stride))}
         if not isinstance(memory, Memory):
-            return Drawing(self._render(features, drawn, stem, logits, target), terms)
+            style_map = memory.read(features, drawn).to(features.dtype)
+            return Drawing(self._render(features, style_map, stem, logits, target), terms)
         padded = pad_to_stride(target, stride).contiguous(memory_format=torch.channels_last)
         sketch_features, _ = encode_sketch[0](padded)
         reseeded = memory.update(features, sketch_features, style, config.memory_decay, rng, config.reseed_after)
-        sketch = self._render(features, drawn, stem, logits, target)
-        refinement = losses.memory_refinement(features, sketch_features, memory, style)
-        slots_used, disagreement = memory.usage(features, sketch_features, style)
-        figures = {"slots_used": slots_used, "disagreement": disagreement, "reseeded": reseeded}
-        return Drawing(sketch, {"memory_refinement": refinement, **terms}, figures)
+        keys = memory.key_similarity(features, style)
+        values = memory.value_similarity(sketch_features, style)
+        attention = memory.attention(keys)
+        style_map = memory.read(features, drawn, attention if drawn is style else None).to(features.dtype)
+        if config.hard_refinement:
+            chosen = straight_through_one_hot(keys), straight_through_one_hot(values)
+        else:
+            chosen = attention, memory.attention(values)
+        terms["memory_refinement"] = losses.memory_refinement(*chosen)
+
+        def figures() -> dict[str, Tensor]:
+            slots_used, disagreement = memory.usage(keys, values, style)
+            return {"slots_used": slots_used, "disagreement": disagreement, "reseeded": reseeded}
+
+        return Drawing(self._render(features, style_map, stem, logits, target), terms, figures)
 
     def _matte_loss(self, logits: Tensor, stem: Tensor, matte: Tensor) -> Tensor:
         """Loss of the matte that cuts features out, and of the refined matte, if there is one, that cuts the sketch."""
@@ -97,8 +109,9 @@ class MostNetTraining(nn.Module):
             return loss
         return loss + losses.matte(self.generator.refine(logits, stem), matte)
 
-    def _render(self, features: Tensor, style: Tensor, stem: Tensor, matte: Tensor | None, target: Tensor) -> Tensor:
-        style_map = self.generator.memory.read(features, style).to(features.dtype)
+    def _render(
+        self, features: Tensor, style_map: Tensor, stem: Tensor, matte: Tensor | None, target: Tensor
+    ) -> Tensor:
         sketch: Tensor = self._renderer[0](features, style_map, stem, matte)
         return crop_to(sketch, *target.shape[-2:]).float()
 
@@ -171,7 +184,7 @@ class CycleGANTraining(nn.Module):
         identity = losses.cycle(target, draw(grey, style).float()) + losses.cycle(photo, back(photo, style).float())
         generator_loss, discriminator_loss = self._adversarial(photo, made, style)
         terms = {"cycle": cycle, "identity": identity, "photo_adversarial": generator_loss + discriminator_loss}
-        return Drawing(sketch.float(), terms, {"photo_discriminator": discriminator_loss.item()})
+        return Drawing(sketch.float(), terms, lambda: {"photo_discriminator": discriminator_loss})
 
     def _adversarial(self, photo: Tensor, made: Tensor, style: Tensor) -> tuple[Tensor, Tensor]:
         """The losses of the photos that were made, with the discriminator frozen, and of the discriminator."""

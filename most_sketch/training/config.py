@@ -91,6 +91,8 @@ class TrainConfig:
     """Alpha of Eq. 6. Departure: the paper's .999 needs its 17,000 steps."""
     reseed_after: int = 200
     """Updates of its own style that a slot may go without a vote before it is started anew; 0 never."""
+    hard_refinement: bool = False
+    """Compare which slots photo and sketch features pick, as Eq. 14-15 do, instead of their attention."""
     losses: LossWeights = LossWeights()
     crop: int | None = None
     """Side of the random square of each pair that a step sees; None takes the whole frame. On a CPU a step's time
@@ -226,7 +228,12 @@ PRESETS: dict[str, tuple[ModelConfig, TrainConfig]] = {
         ModelConfig(output_channels=8),
         TrainConfig(losses=LossWeights(adversarial=2, style=80, content=30), unit_features=True),
     ),
-    # The letter of the paper, section IV-A; its thousand epochs of CUFS are about 17,000 steps.
+    # The letter of the paper, section IV-A; its thousand epochs of CUFS are about 17,000 steps. Where the paper says
+    # nothing it is the plainest: no augmentation, the last weights and no average of them, all pairs trained on. What
+    # differs from its text all the same, each at its place: the gradient of the argmax (`straight_through_one_hot`),
+    # slots without votes stay (`Memory.update`), VGG features divided by their layer's scale (`PerceptualBackbone`),
+    # instance normalisation in the discriminator (`PatchDiscriminator`), the content loss of the equation and not of
+    # the text (`losses.content`), photos padded to the stride and not to 256 x 256 (`pad_to_stride`).
     "paper": (
         ModelConfig(
             channels=256,
@@ -245,8 +252,14 @@ PRESETS: dict[str, tuple[ModelConfig, TrainConfig]] = {
             discriminator_rate=1e-3,
             betas=(0.9, 0.999),
             decay_from=1.0,
+            ema_decay=0.0,
             memory_decay=0.999,
             reseed_after=0,
+            hard_refinement=True,
+            hold_out=0,
+            flip=False,
+            shift=0,
+            tone=0.0,
         ),
     ),
     # The baseline of Table II, with the losses and the optimiser of Isola et al. 2017.

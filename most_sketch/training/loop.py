@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
@@ -35,12 +36,11 @@ from most_sketch.training.runs import (
     trained_with,
     waited,
 )
-from most_sketch.training.samples import PairSet, StyleSampler, seed_of
+from most_sketch.training.samples import PairSet, Sample, StyleSampler, seed_of
 from most_sketch.training.trainer import Execution, Scores, Trainer
 from most_sketch.training.warm_start import warm_start
 from most_sketch.training.warp_training import train_warp, warp_targets
 
-LOG_EVERY = 10
 SHEET_ROWS = 12
 STYLES_COMPARED = 2
 """Held-out photos of each style that are drawn in all styles at a validation."""
@@ -65,7 +65,8 @@ def train(
     """Train until the last step, or until `stopped()` after any step; all that matters is in the run's folder.
 
     Begins the `new` run, or goes on with the one in the folder if that is None. `report` is called after every
-    step with the steps done and the step's figures, and after every validation with its scores. Returns the
+    step with the steps done and the step's figures, of which those between have none (`Execution.log_every`), and after
+    every validation with its scores. Returns the
     last validation's scores (empty if stopped before the end). Raises `InputError` for data that cannot be used.
 
     A run that goes on keeps its pairs: `notify` is told of those that came to the data since. `moved` is its record
@@ -169,15 +170,18 @@ def _train(
     metrics = _metrics(execution)
     began, begun_at = time.monotonic(), trainer.step
     sampler.start = trainer.step
-    for batch in DataLoader(dataset, batch_sampler=sampler):
-        scores = trainer.train_step(*batch)
+    for batch in loader(dataset, sampler, execution):
+        step = trainer.step + 1
+        last, logging = step == config.steps, step % execution.log_every == 0
+        # The first too, so that a slow machine shows soon how it goes.
+        scores = trainer.train_step(*batch, logged=logging or last or step == sampler.start + 1)
         if first:
-            report(trainer.step, scores)
-        last, stopping = trainer.step == config.steps, anywhere(stopped(), execution.device)
-        if first and trainer.step % LOG_EVERY == 0:
+            report(step, scores)
+        stopping = anywhere(stopped(), execution.device)
+        if first and logging:
             taken = (time.monotonic() - began) / (trainer.step - begun_at)
             rates = {"learning_rate": trainer.learning_rate, "time": time.time()}
-            run.log(trainer.step, scores | rates | {"pairs_a_second": config.batch_size / taken})
+            run.log(step, scores | rates | {"pairs_a_second": config.batch_size / taken})
         saving = last or stopping or trainer.step % execution.save_every == 0
         validating = any(held_out) and (last or trainer.step % execution.validate_every == 0)
         if first and saving:
@@ -251,6 +255,27 @@ def _check_listed(listed: Collection[str] | None, splits: Mapping[str, Split]) -
     missing = sorted(name for name in listed if not any(is_listed(own, {name}) for own in names))
     if missing:
         raise InputError(f"--train-list: no pairs have these names: {listing(missing)}")
+
+
+def loader(dataset: PairSet, sampler: StyleSampler, execution: Execution) -> DataLoader[Sample]:
+    """The batches of a sampler, made ahead of the steps by as many processes as the execution says.
+
+    A sample is a function of its seed, so the batches are the same for any number. One pass is the whole run: processes
+    need not outlive it.
+    """
+    return DataLoader(
+        dataset,
+        batch_sampler=sampler,
+        num_workers=execution.workers,
+        pin_memory=execution.device.type == "cuda",
+        worker_init_fn=_leave_signals_to_the_parent,
+    )
+
+
+def _leave_signals_to_the_parent(_: int) -> None:
+    """Ctrl-C reaches all processes of a terminal. The training process saves, and ends those that load."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def prewarp_dataset(

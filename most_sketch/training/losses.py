@@ -12,7 +12,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from most_sketch.device import to_device
-from most_sketch.network.memory import Memory, assignment, to_slots
 
 
 def adversarial_discriminator(logits: Tensor, label: float) -> Tensor:
@@ -123,17 +122,16 @@ def fsim_loss(sketch: Tensor, target: Tensor, rng: torch.Generator) -> Tensor:
     return 1 - _piq_fsim(*grey_levels, data_range=256, chromatic=False)
 
 
-def memory_refinement(photo_features: Tensor, sketch_features: Tensor, memory: Memory, style_index: Tensor) -> Tensor:
+def memory_refinement(keys: Tensor, values: Tensor) -> Tensor:
     """Photo and sketch feature of one place should pick the same slot. Paper: Eq. 14-15.
 
-    Both features (B, C, H, W), style_index (B,) -> L1 distance of their assignments in [0, 2], mean over places.
-    Departure: soft assignments; the paper's tables of argmax carry no gradient, and without this one the
-    sketch encoder would receive none at all.
+    How the photo features choose among the keys and the sketch features among the values, (B, N, K) each with rows
+    that sum to 1 -> L1 distance of the two in [0, 2], mean over places.
+    Departure: `Memory.attention` of both; the paper's tables of argmax carry no gradient, and without this one the
+    sketch encoder would receive none at all. With `hard_refinement` they are the paper's tables, with the gradient of
+    `straight_through_one_hot`.
     """
-    with torch.autocast(photo_features.device.type, enabled=False):
-        keys = assignment(to_slots(photo_features), memory.keys[style_index], memory.temperature)
-        values = assignment(to_slots(sketch_features), memory.values[style_index], memory.temperature)
-        return (keys - values).abs().sum(dim=-1).mean()
+    return (keys - values).abs().sum(dim=-1).mean()
 
 
 def matte(logits: Tensor, wanted: Tensor) -> Tensor:

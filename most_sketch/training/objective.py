@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from most_sketch.device import to_device
 from most_sketch.training import losses
 from most_sketch.training.augmentation import start_of_square
 from most_sketch.training.config import TrainConfig
@@ -27,11 +28,15 @@ class ScaleGroup:
     style: Tensor
     """(B,), of the sketch."""
     has_target: Tensor
-    """(B,), is the sketch drawn in the target's style?"""
+    """(B,), is the sketch drawn in the target's style? On the host."""
     weight: float
     """Share of the batch that these samples are."""
     paired_weight: float
     """Share that they are of those samples of the batch that have a target."""
+
+    def paired(self, pictures: Tensor) -> Tensor:
+        """Those of the group's pictures or features (B, ...) whose sketch is drawn in the target's style."""
+        return _chosen(pictures, self.has_target)
 
 
 def scale_groups(
@@ -46,17 +51,27 @@ def scale_groups(
     """Group a batch by the resolution at which the losses of each sample are computed, and bring it there.
 
     `reduce` says for each sample how many times smaller that is. With `chosen` (B,) only those samples are grouped.
+    It, `reduce`, `style` and `has_target` are on the host, which knows without waiting what a group consists of.
     """
-    factors = torch.as_tensor(reduce, device=style.device)
+    factors = torch.as_tensor(reduce)
     groups = []
     for factor in sorted(set(factors.tolist())):
         here = factors == factor if chosen is None else (factors == factor) & chosen
         if not here.any():
             continue
-        seen, drawn, wanted = (F.avg_pool2d(picture[here], factor) for picture in (photo, sketch, target))
+        pictures = (_chosen(picture, here) for picture in (photo, sketch, target))
+        seen, drawn, wanted = (picture if factor == 1 else F.avg_pool2d(picture, factor) for picture in pictures)
         weight, paired_weight = (part.float().mean().item() for part in (here, here[has_target]))
-        groups.append(ScaleGroup(seen, drawn, wanted, style[here], has_target[here], weight, paired_weight))
+        styles = to_device(style[here], photo.device)
+        groups.append(ScaleGroup(seen, drawn, wanted, styles, has_target[here], weight, paired_weight))
     return groups
+
+
+def _chosen(pictures: Tensor, chosen: Tensor) -> Tensor:
+    """Some samples of (B, ...), as `chosen` (B,) on the host says. A mask on a GPU would have to be read back."""
+    if chosen.all():
+        return pictures
+    return pictures[to_device(chosen.nonzero()[:, 0], pictures.device)]
 
 
 class Objective:
@@ -92,7 +107,7 @@ class Objective:
             logits = self.discriminator(group.photo, group.sketch, group.style)
         terms = {"adversarial": group.weight * self.gan_loss.generator_loss(logits.float())}
         if group.paired_weight:
-            sketch, target = group.sketch[group.has_target], group.target[group.has_target]
+            sketch, target = group.paired(group.sketch), group.paired(group.target)
             terms["reconstruction"] = group.paired_weight * losses.reconstruction(sketch, target)
             if self.config.losses.ssim:
                 terms["ssim"] = group.paired_weight * losses.ssim_loss(sketch, target)
@@ -116,11 +131,12 @@ class Objective:
             ours = Pools(*(layer.float() for layer in self.perceive(sketch)))
         terms = {"content": group.weight * losses.content(ours.pool4, theirs.pool4)}
         if group.paired_weight:
-            paired = group.has_target
-            textures = ([layer[paired] for layer in layers[:2]] for layers in (ours, theirs))
+            textures = ([group.paired(layer) for layer in layers[:2]] for layers in (ours, theirs))
             terms["style"] = group.paired_weight * losses.style(*textures)
             if self.config.losses.structure:
-                terms["structure"] = group.paired_weight * losses.structure(ours.pool3[paired], theirs.pool3[paired])
+                terms["structure"] = group.paired_weight * losses.structure(
+                    *map(group.paired, (ours.pool3, theirs.pool3))
+                )
         return terms
 
 

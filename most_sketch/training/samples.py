@@ -161,7 +161,7 @@ class StyleSampler(Sampler[list[tuple[int, int, int]]]):
 
 
 def styles_to_draw(style: Tensor, styles: int, config: TrainConfig, rng: torch.Generator) -> Tensor:
-    """The style to draw each sample (B,) in: its own, but for some another, by the styles' shares.
+    """The style to draw each sample (B,) in: its own, but for some another, by the styles' shares. All on the host.
 
     One of the batch keeps its own, so that no batch is without a sketch to compare with.
     """
@@ -171,9 +171,9 @@ def styles_to_draw(style: Tensor, styles: int, config: TrainConfig, rng: torch.G
     crossed = torch.rand(count, generator=rng) < config.cross_style * count / (count - 1)
     crossed[torch.randint(count, (), generator=rng)] = False
     shares = torch.tensor(of_each_style("shares", config.shares, styles), dtype=torch.float)
-    others = shares.expand(count, styles).scatter(1, style.cpu()[:, None], 0)
+    others = shares.expand(count, styles).scatter(1, style[:, None], 0)
     drawn = torch.multinomial(others, 1, generator=rng)[:, 0]
-    return torch.where(crossed, drawn, style.cpu()).to(style.device)
+    return torch.where(crossed, drawn, style)
 
 
 def _round(turns: Sequence[int]) -> list[int]:

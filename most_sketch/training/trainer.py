@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
+from most_sketch.device import to_device
 from most_sketch.distribution import average, rank, spread
 from most_sketch.errors import MostSketchError
 from most_sketch.network.build import AnyGenerator
@@ -39,10 +41,14 @@ class Execution:
     """Steps between checkpoints."""
     validate_every: int = 250
     """Steps between validations with their sheets."""
+    log_every: int = 10
+    """Steps between those whose figures are read from the device, shown and logged."""
     offline: bool = False
     """Make no connection for the backbone or what the run begins with."""
     keep: Keep = field(default_factory=Keep)
     """Which weights stay besides the newest, and when it ends early."""
+    workers: int = 0
+    """Processes that make samples ahead of the steps; with 0 the training process makes them itself."""
 
     def autocast(self) -> torch.autocast:
         """Compute in this precision while the context lasts."""
@@ -86,30 +92,35 @@ class Trainer:
         matte: Tensor,
         reduce: Tensor | None = None,
         by_artist: Tensor | None = None,
+        *,
+        logged: bool = True,
     ) -> Scores:
         """One step of both networks on a batch: photo (B, 3, H, W), target (B, 1, H, W) in [-1, 1], style (B,), matte
-        (B, 1, H, W) in [0, 1] of the photo.
+        (B, 1, H, W) in [0, 1] of the photo, all on the host.
 
         `reduce` (B,) says how many times smaller the losses of each sample are computed, `by_artist` (B,) whether an
         artist drew its target; without them none is smaller, and artists drew all.
+
+        Returns the step's figures if it is `logged`, else none: to read them is to wait for the device. Which samples
+        belong together is decided on the host, so a step reads nothing back but whether its loss is finite.
         """
         device = self.execution.device
         reduce = torch.ones_like(style) if reduce is None else reduce
         by_artist = torch.ones_like(style, dtype=torch.bool) if by_artist is None else by_artist
-        photo, target, style, matte, by_artist = (
-            tensor.to(device, non_blocking=True) for tensor in (photo, target, style, matte, by_artist)
-        )
         self._set_rates()
 
         rng = torch.Generator().manual_seed(seed_of(self.config.seed, 3, self.step))
         drawn = styles_to_draw(style, len(self.model.generator.config.styles), self.config, rng)
         has_target = drawn == style
         # With the photo the discriminator would know that no artist of this style drew that person.
-        seen = photo * (has_target & by_artist & self.model.paired)[:, None, None, None]
+        shown = has_target & by_artist & self.model.paired
+        photo, target, matte, style_index = (to_device(tensor, device) for tensor in (photo, target, matte, style))
+        drawn_index = style_index if drawn is style else to_device(drawn, device)
+        seen = photo if shown.all() else photo * to_device(shown, device)[:, None, None, None]
         with self.execution.autocast():
-            drawing: Drawing = self.ddp_model(photo, target, style, drawn, matte, rng)
+            drawing: Drawing = self.ddp_model(photo, target, style_index, drawn_index, matte, rng)
             # A sketch in another style than its pair's has that style's detail.
-            drawn_reduce = torch.where(has_target, reduce.to(device), self.reduce[drawn])
+            drawn_reduce = torch.where(has_target, reduce, self.reduce[drawn])
             fake = scale_groups(drawn_reduce, seen, drawing.sketch, target, drawn, has_target)
             # What a network drew is never real.
             real = scale_groups(reduce, seen, target, target, style, has_target, by_artist)
@@ -124,24 +135,24 @@ class Trainer:
         terms = drawing.terms | self.objective.terms(fake, rng)
         if self.config.losses.checkerboard:
             terms["checkerboard"] = losses.checkerboard(drawing.sketch)
-        total = self._generator_step(terms)
-        self.discriminator.requires_grad_(True)
-        self._count()
-        figures = {"total": total, "discriminator": discriminator_loss.item(), **drawing.figures}
-        return average({name: term.item() for name, term in terms.items()} | figures, device)
-
-    def _generator_step(self, terms: Mapping[str, Tensor]) -> float:
-        """A step of the model on the weighted sum of these terms, which is returned."""
         total = self.objective.total(terms)
-        if not torch.isfinite(total):
-            raise MostSketchError(
-                f"the loss is no longer finite at step {self.step + 1}; resume from the last checkpoint "
-                "with --precision fp32, or start again with lower learning rates"
-            )
         self.generator_optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(total)
         self.generator_optimiser.step()
-        return total.item()
+        self.discriminator.requires_grad_(True)
+        self._count()
+        figures = {**terms, "total": total, "discriminator": discriminator_loss}
+        scores = average(figures | drawing.figures()) if logged else {}
+        self._check(scores["total"] if logged else total.item())
+        return scores
+
+    def _check(self, total: float) -> None:
+        """Raise `MostSketchError` for a loss that is not finite. After all else of a step: the device is waited for."""
+        if not isfinite(total):
+            raise MostSketchError(
+                f"the loss is no longer finite at step {self.step}; resume from the last checkpoint "
+                "with --precision fp32, or start again with lower learning rates"
+            )
 
     def _count(self) -> None:
         """A step is done."""

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from most_sketch.network.memory import Memory, assignment, similarity, to_slots
+from most_sketch.network.memory import Memory, similarity, straight_through_one_hot, to_slots
 
 STYLES, SLOTS, CHANNELS = 2, 5, 3
 DECAY = 0.9
@@ -54,7 +54,7 @@ def updated_by_hand(slots: list[list[float]], vectors: list[list[float]]) -> lis
 def test_similarity_and_assignment_are_those_of_eq_4_and_7(memory: Memory) -> None:
     vectors = to_slots(features(1))
     found = similarity(vectors, memory.keys)
-    attention = assignment(vectors, memory.keys, temperature=0.5)
+    attention = memory.attention(found)
     for b in range(2):
         for i, vector in enumerate(places(features(1)[b])):
             cosines = [cosine(vector, memory.keys[b, j].tolist()) for j in range(SLOTS)]
@@ -123,6 +123,21 @@ def test_aligned_start_takes_pairs_of_the_same_place() -> None:
     assert all((seen == key).all(dim=1).any() for key in memory.keys[0])
 
 
+def test_places_to_start_anew_from_are_those_of_the_own_style() -> None:
+    memory = Memory(3, 50, CHANNELS, temperature=0.5, aligned_start=True)
+    photo = torch.cat([features(seed, 1) for seed in range(4)])
+    style = torch.tensor([2, 0, 2, 0])
+    rng = torch.Generator().manual_seed(0)
+    memory.update(photo, 10 * photo, style, decay=1.0, generator=rng)
+    assert memory.started.tolist() == [True, False, True]
+    for index in (0, 2):
+        own = to_slots(photo)[style == index].flatten(0, 1)
+        taken = (memory.keys[index][:, None] == own).all(dim=2)
+        # Each slot is one of the 12 places, and with 50 slots nearly every place is one of the slots.
+        assert taken.any(dim=1).all()
+        assert taken.any(dim=0).sum() >= 10
+
+
 def test_dead_slots_are_started_anew_and_counted() -> None:
     torch.manual_seed(0)
     memory = Memory(1, SLOTS, CHANNELS, temperature=0.5, aligned_start=False)
@@ -154,11 +169,34 @@ def test_the_memory_computes_in_float32_under_bfloat16_autocast(memory: Memory) 
     assert memory.keys.dtype == memory.values.dtype == torch.float32
 
 
+def test_the_attention_that_is_known_need_not_be_computed_again(memory: Memory) -> None:
+    queries, style = features(12), torch.tensor([1, 0])
+    attention = memory.attention(memory.key_similarity(queries, style))
+    assert torch.equal(memory.read(queries, style, attention), memory.read(queries, style))
+
+
+def test_eq_14_chooses_one_slot_and_is_learnt_from_as_the_cosines_are() -> None:
+    cosines = torch.tensor([[[0.1, 0.9, -0.3]]], requires_grad=True)
+    chosen = straight_through_one_hot(cosines)
+    assert chosen.tolist() == [[[0, 1, 0]]]
+    (chosen * torch.tensor([1.0, 2.0, 3.0])).sum().backward()
+    assert cosines.grad is not None
+    assert cosines.grad.tolist() == [[[1, 2, 3]]]
+
+
 def test_usage_counts_slots_and_disagreement() -> None:
-    memory = Memory(1, 4, 4, temperature=0.5, aligned_start=False)
-    memory.keys.copy_(torch.eye(4)[None])
-    memory.values.copy_(torch.eye(4)[None])
+    memory = Memory(2, 4, 4, temperature=0.5, aligned_start=False)
+    memory.keys.copy_(torch.eye(4).expand(2, 4, 4))
+    memory.values.copy_(torch.eye(4).expand(2, 4, 4))
     corners = torch.eye(4).view(1, 4, 2, 2)  # each place points at another slot
-    style = torch.tensor([0])
-    assert memory.usage(corners, corners, style) == (1.0, 0.0)
-    assert memory.usage(corners[..., :1].expand(-1, -1, -1, 2), corners, style) == (0.5, 0.5)
+
+    def usage(photo: torch.Tensor, sketch: torch.Tensor, *styles: int) -> list[float]:
+        style = torch.tensor(styles)
+        cosines = memory.key_similarity(photo, style), memory.value_similarity(sketch, style)
+        return [figure.item() for figure in memory.usage(*cosines, style)]
+
+    half = corners[..., :1].expand(-1, -1, -1, 2)
+    assert usage(corners, corners, 1) == [1.0, 0.0]
+    assert usage(half, corners, 1) == [0.5, 0.5]
+    assert usage(torch.cat([half, half]), torch.cat([half, half]), 0, 0) == [0.5, 0.0]
+    assert usage(torch.cat([corners, half]), torch.cat([corners, half]), 0, 1) == [0.75, 0.0]

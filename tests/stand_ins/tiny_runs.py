@@ -17,7 +17,8 @@ from most_sketch.training.trainer import Execution, Scores
 
 TINY = ModelConfig(channels=16, stem_channels=16, slots=16, injection_channels=8, encoder_blocks=1)
 SHORT = TrainConfig(steps=10, batch_size=2, discriminator_channels=4)
-CPU = Execution(torch.device("cpu"))
+CPU = Execution(torch.device("cpu"), log_every=1)
+"""With the figures of every step."""
 
 
 def still_network() -> Generator:

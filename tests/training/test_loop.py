@@ -104,7 +104,7 @@ def test_styles_train_together_with_a_memory_each(tmp_path: Path) -> None:
 def test_the_folder_holds_log_and_sheets_that_can_be_read(tmp_path: Path) -> None:
     data = {"pencil": write_pairs(tmp_path / "data", [f"{i:02}" for i in range(12)])}
     run = begin(tmp_path / "run", data)
-    go(run, execution=replace(CPU, validate_every=5))
+    go(run, execution=replace(CPU, validate_every=5, log_every=10))
     lines = [json.loads(line) for line in run.log_file.read_text().splitlines()]
     assert [line["step"] for line in lines] == [5, 10, 10]
     assert {"adversarial", "reconstruction", "memory_refinement", "discriminator", "disagreement"} <= lines[1].keys()
@@ -125,11 +125,12 @@ def test_the_folder_holds_log_and_sheets_that_can_be_read(tmp_path: Path) -> Non
 def test_log_lines_after_the_last_checkpoint_are_not_kept_twice(tmp_path: Path) -> None:
     data = {"pencil": write_pairs(tmp_path / "data", ["a", "b"])}
     run = begin(tmp_path / "run", data, replace(SHORT, steps=20))
-    go(run, stop_after=10)
+    tenth = replace(CPU, log_every=10)
+    go(run, stop_after=10, execution=tenth)
     run.log(17, {"total": 1.0})
     with run.log_file.open("a") as file:
         file.write('{"step": 18, "tot')
-    go(run)
+    go(run, execution=tenth)
     assert [json.loads(line)["step"] for line in run.log_file.read_text().splitlines()] == [10, 20, 20]
 
 

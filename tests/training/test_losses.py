@@ -10,7 +10,7 @@ import torch
 from most_sketch.evaluation.metrics import fsim, ssim
 from most_sketch.network.config import ModelConfig
 from most_sketch.network.encoder import Encoder
-from most_sketch.network.memory import Memory
+from most_sketch.network.memory import Memory, straight_through_one_hot
 from most_sketch.training import losses
 
 
@@ -76,20 +76,29 @@ def test_memory_refinement_is_zero_in_agreement_and_two_at_odds() -> None:
     memory.keys.copy_(torch.eye(4)[None])
     memory.values.copy_(torch.eye(4)[None])
     corners, style = torch.eye(4).view(1, 4, 2, 2), torch.tensor([0])
-    assert losses.memory_refinement(corners, corners, memory, style).item() == pytest.approx(0, abs=1e-6)
-    assert losses.memory_refinement(corners, corners.flip(1), memory, style).item() == pytest.approx(2, abs=1e-6)
+    keys = memory.key_similarity(corners, style)
+    for sketch, wanted in ((corners, 0), (corners.flip(1), 2)):
+        values = memory.value_similarity(sketch, style)
+        for choose in (memory.attention, straight_through_one_hot):
+            assert losses.memory_refinement(choose(keys), choose(values)).item() == pytest.approx(wanted, abs=1e-6)
 
 
-def test_memory_refinement_reaches_both_encoders() -> None:
+@pytest.mark.parametrize(("temperature", "hard"), [(0.1, False), (1.0, True)], ids=["attention", "one-hot"])
+def test_memory_refinement_reaches_both_encoders(temperature: float, hard: bool) -> None:
+    """At the paper's temperature of 1 attention is nearly even, and its gradient next to nothing."""
     torch.manual_seed(0)
     config = ModelConfig(channels=8, stem_channels=8, slots=8, injection_channels=8)
     photo_encoder, sketch_encoder = Encoder(3, config), Encoder(1, config)
-    memory = Memory(1, 8, 8, config.temperature, aligned_start=False)
-    photo, sketch = photo_encoder(torch.randn(1, 3, 16, 16))[0], sketch_encoder(torch.randn(1, 1, 16, 16))[0]
-    losses.memory_refinement(photo, sketch, memory, torch.tensor([0])).backward()
+    memory = Memory(1, 8, 8, temperature, aligned_start=False)
+    style = torch.tensor([0])
+    keys = memory.key_similarity(photo_encoder(torch.randn(1, 3, 16, 16))[0], style)
+    values = memory.value_similarity(sketch_encoder(torch.randn(1, 1, 16, 16))[0], style)
+    choose = straight_through_one_hot if hard else memory.attention
+    losses.memory_refinement(choose(keys), choose(values)).backward()  # type: ignore[no-untyped-call]
     for encoder in (photo_encoder, sketch_encoder):
         assert all(parameter.grad is not None for parameter in encoder.parameters())
-        assert encoder.stem.weight.grad.abs().sum() > 0
+        assert encoder.stem.weight.grad is not None
+        assert encoder.stem.weight.grad.abs().sum() > 1e-3
 
 
 def test_checkerboard_answers_to_a_checkerboard_and_to_no_line() -> None:
