@@ -89,6 +89,12 @@ def onnx_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(params=["cpu", *(["cuda"] if torch.cuda.is_available() else [])])
+def device(request: pytest.FixtureRequest) -> torch.device:
+    """Every device of this machine that the tests run on: a CPU always, a GPU where there is one."""
+    return torch.device(request.param)
+
+
 @pytest.fixture
 def one_thread() -> None:
     """So small a network is slower on several, and its sums are not always the same."""

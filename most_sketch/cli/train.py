@@ -120,6 +120,15 @@ def train_command(
         bool | None,
         typer.Option("--compile/--no-compile", help="torch.compile. (default: on CUDA)", rich_help_panel=MACHINE),
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=0,
+            help="Processes that make samples ahead of the steps. (default: none on a CPU, else by its cores)",
+            rich_help_panel=MACHINE,
+        ),
+    ] = None,
     offline: Offline = False,
     save_every: Annotated[
         int, typer.Option(metavar="N", min=1, help="Steps between checkpoints.", rich_help_panel=OUTPUT)
@@ -165,7 +174,7 @@ def train_command(
     from most_sketch.distribution import anywhere, process_group, rank
     from most_sketch.network.precision import choose_precision
     from most_sketch.training.config import Keep
-    from most_sketch.training.loop import train
+    from most_sketch.training.loop import train, workers_for
     from most_sketch.training.run_report import tensorboard_log
     from most_sketch.training.runs import Run, listed_names, read_list
     from most_sketch.training.trainer import Execution
@@ -208,7 +217,8 @@ def train_command(
                 keeper(step, scores)
 
         kept = Keep.parse(keep, patience)
-        execution = Execution(own, dtype, compiled, save_every, validate_every, offline, kept)
+        loading = workers_for(own) if workers is None else workers
+        execution = Execution(own, dtype, compiled, save_every, validate_every, offline, kept, workers=loading)
         listed = listed_names(read_list(train_list)) if train_list else None
         scores = train(run, new, execution, report, lambda: stop.requested, say, moved, listed)
         if rank() > 0:

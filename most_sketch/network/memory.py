@@ -118,9 +118,10 @@ class Memory(nn.Module):
         photo, sketch = to_slots(photo_features), to_slots(sketch_features)
         everyones = distribution.whole_batch(style)
         with torch.autocast(photo_features.device.type, enabled=False):
-            places = _random_places(everyones, *self.idle.shape, photo.shape[1], generator)
+            styles, slots = self.idle.shape
+            places = _random_places(everyones, styles, slots, photo.shape[1], generator)
             fresh = [distribution.rows_of_batch(features, places) for features in (photo, sketch)]
-            present = _is_of_style(everyones, len(self.started)).any(dim=0)
+            present = _is_of_style(everyones, styles).any(dim=0)
             self._reseed((present & ~self.started)[:, None].expand_as(self.idle), fresh)
             self.started |= present
             votes = _move(self.keys, photo, style, decay)
@@ -185,7 +186,8 @@ def _random_places(style: Tensor, styles: int, slots: int, places: int, generato
     counts = _is_of_style(style, styles).sum(dim=0)[:, None]
     first = counts.cumsum(dim=0) - counts
     chosen = (first + (sample * counts).long()).clamp(max=len(style) - 1)
-    return style.argsort(stable=True)[chosen] * places + (place * places).long().clamp(max=places - 1)
+    first_places: Tensor = style.argsort(stable=True)[chosen] * places
+    return first_places + (place * places).long().clamp(max=places - 1)
 
 
 def _move(slots: Tensor, features: Tensor, style: Tensor, decay: float) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -41,6 +42,7 @@ from most_sketch.training.trainer import Execution, Scores, Trainer
 from most_sketch.training.warm_start import warm_start
 from most_sketch.training.warp_training import train_warp, warp_targets
 
+MOST_WORKERS = 16
 SHEET_ROWS = 12
 STYLES_COMPARED = 2
 """Held-out photos of each style that are drawn in all styles at a validation."""
@@ -257,11 +259,20 @@ def _check_listed(listed: Collection[str] | None, splits: Mapping[str, Split]) -
         raise InputError(f"--train-list: no pairs have these names: {listing(missing)}")
 
 
+def workers_for(device: torch.device) -> int:
+    """How many processes are to make samples: none on a CPU, whose cores are at work, else one a core.
+
+    One core is for the training process, and ranks of one machine share the others. With two cores there is none.
+    """
+    cores = (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    return 0 if device.type == "cpu" or cores <= 2 else min(cores - 1, MOST_WORKERS)
+
+
 def loader(dataset: PairSet, sampler: StyleSampler, execution: Execution) -> DataLoader[Sample]:
     """The batches of a sampler, made ahead of the steps by as many processes as the execution says.
 
-    A sample is a function of its seed, so the batches are the same for any number. One pass is the whole run: processes
-    need not outlive it.
+    A sample is a function of its seed, so the batches are the same for any number. One pass is the whole run, so
+    `persistent_workers` would change nothing.
     """
     return DataLoader(
         dataset,

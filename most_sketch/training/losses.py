@@ -65,8 +65,8 @@ def reconstruction(sketch: Tensor, target: Tensor) -> Tensor:
 
 def checkerboard(sketch: Tensor) -> Tensor:
     """Mean absolute response of sketches (B, 1, H, W) in [-1, 1] to a checkerboard of single pixels: from 0 to 1."""
-    kernel = sketch.new_tensor([[1.0, -1.0], [-1.0, 1.0]])[None, None] / 4
-    return F.conv2d(sketch, kernel).abs().mean()
+    rows = sketch[:, :, 1:] - sketch[:, :, :-1]
+    return (rows[..., 1:] - rows[..., :-1]).abs().mean() / 4
 
 
 def style(sketch: Sequence[Tensor], target: Sequence[Tensor]) -> Tensor:

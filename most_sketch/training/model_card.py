@@ -11,8 +11,8 @@ from most_sketch.checkpoints.find import DEFAULT_WEIGHTS
 from most_sketch.checkpoints.styles import StyleInfo
 from most_sketch.config import to_dict
 from most_sketch.errors import WeightsError
-from most_sketch.training.loop import LOG_EVERY
 from most_sketch.training.runs import Run, RunRecord
+from most_sketch.training.trainer import LOG_EVERY
 
 LICENCE_NOTE = (
     "The weights were trained on the pictures named above, and what their owners allow is all that these weights "

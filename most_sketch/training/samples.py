@@ -7,6 +7,7 @@ exactly what an uninterrupted one would have seen.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 
 import torch
@@ -71,10 +72,11 @@ class PairSet(Dataset[Sample]):
         place = self.places[style][number]
         generator = torch.Generator().manual_seed(seed)
         pictures, inside = self._piece(self.pictures[style][place], generator)
-        picture = pictures.float() / 127.5 - 1
-        photo, sketch, matte = augment(
-            picture[:3], picture[3:4], (picture[4:] + 1) / 2, self.config, generator, self.backgrounds
-        )
+        with _one_thread():
+            picture = pictures.float() / 127.5 - 1
+            photo, sketch, matte = augment(
+                picture[:3], picture[3:4], (picture[4:] + 1) / 2, self.config, generator, self.backgrounds
+            )
         reduce, by_artist = self.reduce[style][place], self.by_artist[style][place]
         return photo[inside], sketch[inside], style, matte[inside], reduce, by_artist
 
@@ -112,6 +114,17 @@ class PairSet(Dataset[Sample]):
         """Some sketches of every style, (B, 1, H, W) in [-1, 1], at most `count` of each."""
         pictures = [picture[3:4] for style in self.pictures for picture in style[:count]]
         return torch.stack(pictures).float() / 127.5 - 1
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Add up on one thread, as a loader's processes do: on several, sums are rounded otherwise."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _as_bytes(pair: Pair) -> Tensor:

@@ -29,6 +29,8 @@ from most_sketch.training.samples import seed_of, styles_to_draw
 
 Scores = dict[str, float]
 
+LOG_EVERY = 10
+
 
 @dataclass(frozen=True)
 class Execution:
@@ -41,12 +43,12 @@ class Execution:
     """Steps between checkpoints."""
     validate_every: int = 250
     """Steps between validations with their sheets."""
-    log_every: int = 10
-    """Steps between those whose figures are read from the device, shown and logged."""
     offline: bool = False
     """Make no connection for the backbone or what the run begins with."""
     keep: Keep = field(default_factory=Keep)
     """Which weights stay besides the newest, and when it ends early."""
+    log_every: int = LOG_EVERY
+    """Steps between those whose figures are read from the device, shown and logged."""
     workers: int = 0
     """Processes that make samples ahead of the steps; with 0 the training process makes them itself."""
 
@@ -63,7 +65,7 @@ class Trainer:
     ) -> None:
         self.config = config
         self.execution = execution
-        self.reduce = torch.tensor(of_each_style("reduce", config.reduce, len(model.styles)), device=execution.device)
+        self.reduce = torch.tensor(of_each_style("reduce", config.reduce, len(model.styles)))
         self.step = 0
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)

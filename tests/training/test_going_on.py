@@ -121,16 +121,17 @@ def test_pictures_that_are_stored_otherwise_have_not_changed(data: dict[str, Pat
 
 def test_lines_of_the_log_that_cannot_be_read_are_skipped(tmp_path: Path, data: dict[str, Path]) -> None:
     run = begin(tmp_path / "run", data, replace(SHORT, steps=20))
-    go(run, stop_after=10)
+    tenth = replace(CPU, log_every=10)
+    go(run, stop_after=10, execution=tenth)
     with run.log_file.open("a") as file:
         file.write("\n\0\0\0\0\nnull\n[1]\n")
-    go(run)
+    go(run, execution=tenth)
     assert [line["step"] for line in run.read_log()] == [10, 20, 20]
 
 
 def test_the_log_has_time_rate_and_learning_rate_which_are_no_losses(tmp_path: Path, data: dict[str, Path]) -> None:
     run = begin(tmp_path / "run", data, replace(SHORT, decay_from=0.0))
-    go(run)
+    go(run, execution=replace(CPU, log_every=10))
     line = run.read_log()[0]
     assert line["learning_rate"] == pytest.approx(SHORT.generator_rate / SHORT.steps)
     assert abs(line["time"] - time.time()) < 600

@@ -26,7 +26,7 @@ from most_sketch.errors import InputError
 from most_sketch.network.config import ModelConfig
 from most_sketch.pairs.pairs import find_pairs, load_pair
 from most_sketch.training.config import LossWeights
-from most_sketch.training.loop import train
+from most_sketch.training.loop import train, workers_for
 from most_sketch.training.runs import Run, RunRecord
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -49,6 +49,27 @@ def test_ten_steps_equal_five_and_five_bit_for_bit(tmp_path: Path, backbone_file
     torch.testing.assert_close(ours, theirs, rtol=0, atol=0)
     assert whole.weights_file.read_bytes() == halves.weights_file.read_bytes()
     assert figures_in(whole) == figures_in(halves)
+
+
+def test_loading_processes_change_nothing_nor_does_resuming_with_another_number(tmp_path: Path) -> None:
+    data = {"pencil": write_pairs(tmp_path / "data", [f"{i:02}" for i in range(5)])}
+    config = replace(SHORT, steps=4, noise=0.5, rotate=3)
+    alone, helped = (begin(tmp_path / name, data, config) for name in ("alone", "helped"))
+    straight, _ = go(alone)
+    two = replace(CPU, workers=2)
+    assert go(helped, stop_after=2, execution=two)[0] + go(helped, execution=replace(CPU, workers=1))[0] == straight
+    assert helped.weights_file.read_bytes() == alone.weights_file.read_bytes()
+
+
+def test_a_gpu_is_fed_by_one_process_a_core_but_the_trainings_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
+    cuda = torch.device("cuda")
+    for cores, workers in ((2, 0), (4, 3), (64, 16)):
+        monkeypatch.setattr("os.cpu_count", lambda cores=cores: cores)
+        assert workers_for(cuda) == workers
+        assert workers_for(torch.device("cpu")) == 0
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "8")
+    assert workers_for(cuda) == 7
 
 
 def test_the_seed_decides_all(tmp_path: Path) -> None:

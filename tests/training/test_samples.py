@@ -64,6 +64,23 @@ def test_a_sampler_that_starts_later_goes_on_with_the_same_samples() -> None:
     assert list(StyleSampler([4], config)) != list(StyleSampler([4], TrainConfig(steps=9, batch_size=3, seed=1)))
 
 
+def test_a_sample_is_the_same_on_any_number_of_threads(tmp_path: Path) -> None:
+    """Large enough for sums on several: from 32,768 pixels."""
+    pairs = find_pairs(write_pairs(tmp_path, ["a"], (250, 200)))
+    data = PairSet([pairs], TrainConfig(tone=0.3, rotate=3, noise=1.0, blur=1.0, jpeg=1.0))
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        alone = data[0, 0, 5]
+        torch.set_num_threads(4)
+        together = data[0, 0, 5]
+        assert torch.get_num_threads() == 4
+    finally:
+        torch.set_num_threads(threads)
+    for one, other in zip(alone, together, strict=True):
+        assert torch.equal(torch.as_tensor(one), torch.as_tensor(other))
+
+
 def test_a_set_puts_backgrounds_behind_its_photos_only(tmp_path: Path) -> None:
     write_pairs(tmp_path / "data", ["a"], (80, 96))
     (tmp_path / "walls").mkdir()
