@@ -80,7 +80,8 @@ def test_the_pipeline_of_the_documentation(tmp_path: Path) -> None:
     rows = read_table(tmp_path / "sketches").to_pylist()
     assert sorted(Path(row["path"]).name for row in rows) == ["astronaut.jpg", "grace_hopper.jpg"]
     for row in rows:
-        assert Image.open(io.BytesIO(row["sketch"])).size == (400, 500), row["reason"]
+        width, height = Image.open(io.BytesIO(row["sketch"])).size
+        assert width * 5 == height * 4 >= 2000, row["reason"]
 
 
 @pytest.mark.usefixtures("ray")
