@@ -51,6 +51,8 @@ def demo_command(
 
     # Pillow warns of strange tags and of sizes that we accept; errors say what matters.
     warnings.filterwarnings("ignore", module="PIL")
+    if weights or style:
+        say("making the page; the first time its examples are drawn")
     files = make_site(weights or DEFAULT_WEIGHTS, style or (), offline=offline)
     if save is not None:
         save_site(save, files)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import socket
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -71,20 +72,20 @@ def serving(files: Mapping[str, bytes], host: str = "127.0.0.1", port: int | Non
         server.server_close()
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    # Another page on the same port would be found by whoever opens this one.
-    allow_reuse_address = False
-
-
 def _server(files: Mapping[str, bytes], host: str, port: int | None) -> ThreadingHTTPServer:
     class Handler(_Handler):
         site = files
 
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+        # Another page on the same port would be found by whoever opens this one.
+        allow_reuse_address = False
+        address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+
     ports = [port] if port else range(FIRST_PORT, FIRST_PORT + PORTS)
     for number in ports:
         try:
-            return _Server((host, number), Handler)
+            return Server((host, number), Handler)
         except OSError as error:
             if error.errno == errno.EADDRINUSE and number != ports[-1]:
                 continue

@@ -195,6 +195,7 @@ def test_the_command_serves_until_it_is_told_to_end(onnx_weights: Path) -> None:
     arguments = ["demo", "--no-browser", "--weights", str(onnx_weights)]
     process = subprocess.Popen([sys.executable, "-c", code, *arguments], stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
+    assert "making the page" in process.stderr.readline()
     said = process.stderr.readline()
     address = re.search(r"http://127\.0\.0\.1:\d+/", said)
     assert address is not None, said
