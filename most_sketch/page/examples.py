@@ -22,17 +22,18 @@ from most_sketch.checkpoints.manifest import checksum
 from most_sketch.checkpoints.packaged import examples_folder
 from most_sketch.drawing.sketcher import Sketcher
 from most_sketch.machine import cache_folder
+from most_sketch.photo.frame import side_by_side
 from most_sketch.photo.images import write_bytes
 
 PACKAGED = Path(__file__).parent / "examples"
 THUMBNAIL = (160, 200)
 QUALITY = 85
-FORMAT = 2
+FORMAT = 3
 """To be counted up whenever other pictures are made: what the cache holds is not found then."""
 
 
 def example_files(weights: Path, taught: Sequence[Path] = ()) -> dict[str, bytes]:
-    """The pictures by their paths in the site: each portrait in the frame, its sketch, and the first in all styles.
+    """The pictures by their paths in the site: each portrait beside its sketch, and the first in all styles.
 
     Raises `WeightsError`.
     """
@@ -56,10 +57,9 @@ def draw_examples(folder: Path, weights: Path, taught: Sequence[Path] = ()) -> N
     for number, path in enumerate(sorted(examples_folder().glob("*.jpg"))):
         with Image.open(path) as photo:
             (crop,) = sketcher.crops(photo)
-        _write(folder / f"{path.stem}.photo.webp", crop.image)
         wanted = range(len(sketcher.styles)) if number == 0 else [first]
         sketches = sketcher.draw_crops([crop] * len(wanted), wanted)
-        _write(folder / f"{path.stem}.sketch.webp", sketches[first if number == 0 else 0])
+        _write(folder / f"{path.stem}.webp", side_by_side(crop.image, sketches[first if number == 0 else 0]))
         if number == 0:
             strip = Image.new("L", (THUMBNAIL[0] * len(sketches), THUMBNAIL[1]), "white")
             for place, sketch in enumerate(sketches):

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from html import escape
 from pathlib import Path
 from string import Template
+from typing import Any
 
 from most_sketch import __version__
 from most_sketch.checkpoints.arrays import read_arrays
@@ -40,8 +41,11 @@ in a folder that is named for what it holds: a browser may keep them for ever, a
 NETWORK = "network.json"
 FACE_NETWORKS = ("pNet", "rNet", "oNet")
 GENERATOR, PERSON = "generator.onnx", "person.onnx"
+PACK = "networks.bin"
 WHITE = 255
 VERSION_DIGITS = 12
+ON_DEMAND = (".jpg", ".png", ".txt")
+"""How the names of files end that most visits do not need: a service worker keeps them once they were asked for."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,8 @@ def make_site(weights: str | Path, styles: Sequence[str | Path] = (), *, offline
     taught = [find_style(style, hub) for style in styles]
     files = {**_own_files(), **dict(_networks(path, weights, taught)), **example_files(path, taught)}
     about = json.loads(files[NETWORK])
-    about["sizes"] = {name: len(content) for name, content in files.items() if name.endswith((".onnx", ".wasm"))}
+    _pack(files, about)
+    about["sizes"] = {name: len(content) for name, content in files.items() if name.endswith((PACK, ".onnx", ".wasm"))}
     files[NETWORK] = _json(about)
     version = _version(files)
     placed = {f"{version}/{name}": content for name, content in files.items()}
@@ -88,6 +93,18 @@ def save_site(folder: Path, files: Mapping[str, bytes]) -> None:
         write_bytes(folder / name, files[name])
     for stale in old - {folder / name.partition("/")[0] for name in files}:
         shutil.rmtree(stale, ignore_errors=True)
+
+
+def _pack(files: dict[str, bytes], about: dict[str, Any]) -> None:
+    """Put the networks that every visit needs into one file: fewer requests. `about` says where each lies in it."""
+    first = about["styles"][about["first"]]["generator"]
+    names = [*about["faces"].values(), *filter(None, [about["person"]]), first]
+    start, packed = 0, {}
+    for name in names:
+        packed[name] = [start, len(files[name])]
+        start += len(files[name])
+    files[PACK] = b"".join(files.pop(name) for name in names)
+    about["pack"], about["packed"] = PACK, packed
 
 
 def _own_files() -> dict[str, bytes]:
@@ -163,7 +180,7 @@ def _root(version: str, placed: Mapping[str, bytes]) -> dict[str, bytes]:
     about = json.loads(placed[f"{version}/{NETWORK}"])
     words = {
         "version": version,
-        "files": json.dumps(sorted(placed)),
+        "files": json.dumps(sorted(name for name in placed if not name.endswith(ON_DEMAND))),
         "weights": about["weights"],
         "licence": about["licence"] or texts["licence_unknown"],
         "package": about["version"],

@@ -107,19 +107,28 @@ def test_a_taught_style_is_what_the_page_begins_with(tiny_weights: Path, tmp_pat
     assert isinstance(styles, list)
     assert [style["name"] for style in styles] == [*STYLES, "chalk"]
     assert known["first"] == len(STYLES)
-    network = onnxruntime.InferenceSession(site[f"{folder_of(site)}/{styles[-1]['generator']}"])
+    packed, pack = known["packed"], known["pack"]
+    assert isinstance(packed, dict)
+    # The network of the first style comes with the others that each visit needs, those of other styles by themselves.
+    start, length = packed[styles[-1]["generator"]]
+    network = onnxruntime.InferenceSession(site[f"{folder_of(site)}/{pack}"][start : start + length])
+    assert f"{folder_of(site)}/{styles[0]['generator']}" in site
     photo = np.zeros((1, 3, 64, 64), np.float32)
-    (sketch,) = network.run(None, {"photo": photo, "style": np.array([styles[-1]["index"]])})
+    (sketch, *_) = network.run(None, {"photo": photo, "style": np.array([styles[-1]["index"]])})
     assert sketch.shape == (1, 1, 64, 64)
 
 
 def test_a_first_visit_is_small(site: dict[str, bytes]) -> None:
-    """All but the generator of the default weights, which is what it is, and what a visit does not ask for."""
+    """All files of a visit, and the generator of the default weights; in at most 25 requests."""
     import gzip
 
     generator = whole_model(_graph_of_default().read_bytes(), read_arrays(bundled_weights()[DEFAULT_WEIGHTS]))
-    others = [content for name, content in site.items() if not name.endswith(("generator.onnx", ".jpg", ".md"))]
+    others = [content for name, content in site.items() if not name.endswith((".jpg", ".md"))]
     assert sum(len(gzip.compress(content, 6)) for content in [generator, *others]) < 30e6
+    # Those that the service worker keeps are all that a visit asks for, with the front page and what lies beside it.
+    kept = re.search(r"const FILES = (\[.*?\]);", site["sw.js"].decode())
+    assert kept is not None
+    assert len({*json.loads(kept[1]), "index.html", "sw.js", "page.webmanifest"}) <= 25
 
 
 def _graph_of_default() -> Path:

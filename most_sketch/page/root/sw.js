@@ -19,7 +19,7 @@ self.addEventListener("activate", (event) => event.waitUntil(takeOver()));
 
 async function keepAll() {
   const cache = await caches.open(NAME);
-  await cache.add(new Request("./", { cache: "no-cache" }));
+  await cache.add(new Request("./", { cache: "force-cache" }));
   // From what the browser has of this visit already: nothing is downloaded twice.
   await Promise.all(FILES.map(async (name) => {
     const response = await fetch(name, { cache: "force-cache" });
@@ -55,8 +55,12 @@ async function frontPage(request) {
 }
 
 async function kept(request) {
-  const response = await (await caches.open(NAME)).match(request.url);
-  return isolated(response ?? (await fetch(request)));
+  const cache = await caches.open(NAME);
+  const known = await cache.match(request.url);
+  if (known) return isolated(known);
+  const response = await fetch(request);
+  if (response.ok) await cache.put(request.url, response.clone());
+  return isolated(response);
 }
 
 function isolated(response) {

@@ -3,7 +3,7 @@
 
 import { Sketcher, SketchError } from "./most-sketch.js";
 import texts from "./texts.js";
-import { zip } from "./zip.js";
+import { zip } from "./files.js";
 
 const FOLDER = new URL("./", import.meta.url);
 const EXAMPLE_STRIP = new URL("examples/styles.webp", FOLDER);

@@ -10,7 +10,7 @@ import {
 } from "./frame.js";
 import { picture, resize, resizeFloats, round } from "./pillow.js";
 import { PhotoError, pixelsOf, readPhoto } from "./photo.js";
-import { encodePng } from "./png.js";
+import { encodePng } from "./files.js";
 
 const WASM = "ort/ort-wasm-simd-threaded.wasm";
 const THUMBNAIL = 160;
@@ -51,7 +51,7 @@ async function load({ url, threads }) {
   base = url;
   about = await (await fetched("network.json")).json();
   const first = about.styles[about.first].generator;
-  const names = [WASM, ...Object.values(about.faces), ...(about.person ? [about.person] : []), first];
+  const names = [...new Set([WASM, about.pack, ...(about.packed[first] ? [] : [first])])];
   const total = names.reduce((sum, name) => sum + about.sizes[name], 0);
   let loaded = 0;
   const contents = {};
@@ -64,10 +64,15 @@ async function load({ url, threads }) {
   ort.env.wasm.wasmBinary = contents[WASM];
   ort.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(threads, MOST_THREADS) : 1;
   ort.env.logLevel = "error";
+  const part = (name) => {
+    if (!about.packed[name]) return contents[name];
+    const [start, length] = about.packed[name];
+    return contents[about.pack].subarray(start, start + length);
+  };
   faceNetworks = {};
-  for (const [name, file] of Object.entries(about.faces)) faceNetworks[name] = network(await session(contents[file]));
-  if (about.person) person = network(await session(contents[about.person]));
-  generators.set(first, await session(contents[first]));
+  for (const [name, file] of Object.entries(about.faces)) faceNetworks[name] = network(await session(part(file)));
+  if (about.person) person = network(await session(part(about.person)));
+  generators.set(first, await session(part(first)));
   return { ...about, threads: ort.env.wasm.numThreads };
 }
 
