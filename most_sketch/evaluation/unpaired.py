@@ -113,7 +113,7 @@ def mean_mesh(several: Sequence[Mesh]) -> Mesh:
 def evaluate_photos(
     config: EvalConfig, weights: Sequence[str], outputs: Outputs, watch: Watch
 ) -> list[UnpairedEvaluation]:
-    """Draw the largest face of every photo as `convert` does, with each of `weights`, and measure the sketches.
+    """Draw the largest face of every photo in the frame, with each of `weights`, and measure the sketches.
 
     Photos that cannot be read or have no face are left out. Raises `InputError` or `WeightsError` in one line.
     """
@@ -161,7 +161,7 @@ class _Drawing:
         textures: dict[str, Tensor] = {}
         for done, (name, photo) in enumerate(photos.items(), start=1):
             try:
-                (crop,) = self.sketcher.crops(read_image(photo))
+                (crop,) = self.sketcher.crops(read_image(photo), framing="face")
                 box = self.recogniser.locate(crop.image) if self.recogniser else None
                 if self.recogniser and box is None:
                     raise FaceError("no face found in the frame")
