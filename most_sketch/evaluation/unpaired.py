@@ -162,7 +162,7 @@ class _Drawing:
         for done, (name, photo) in enumerate(photos.items(), start=1):
             try:
                 (crop,) = self.sketcher.crops(read_image(photo), framing="face")
-                box = self.recogniser.locate(crop.image) if self.recogniser else None
+                box = self.recogniser.locate(crop.drawn) if self.recogniser else None
                 if self.recogniser and box is None:
                     raise FaceError("no face found in the frame")
             except InputError as error:
@@ -170,11 +170,11 @@ class _Drawing:
                 continue
             finally:
                 watch(done, len(photos))
-            (sketch,) = self.sketcher.draw([crop.image], [self.style])
+            (sketch,) = self.sketcher.draw_crops([crop], [self.style], "none")
             if save:
                 write_bytes(saved_as(save, name), encode_image(sketch, ".png"))
             if self.recogniser and box:
-                persons.append(self.recogniser.embed(crop.image, box))
+                persons.append(self.recogniser.embed(crop.drawn, box))
                 drawn.append(self.recogniser.embed(sketch, box))
             if self.features:
                 textures[name] = self.features.of(sketch, name, SQUARES_OF_SKETCHES)
