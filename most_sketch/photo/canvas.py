@@ -47,7 +47,7 @@ MIDDLE_EYES = (EYES[0][0] + EYES[1][0]) / 2
 ASIDE = 12.0
 """The face is at most so far from the canvas's middle."""
 
-HIGHER = 0.35
+HIGHER = 0.45
 """Of height that is left over, this share goes above the person."""
 
 

@@ -78,6 +78,16 @@ def test_a_photo_is_shown_as_far_as_it_goes() -> None:
     assert (shown[:, 172:] == 255).all()
 
 
+def test_an_upper_edge_takes_less_than_a_lower_one_however_the_photo_is_turned() -> None:
+    sketch = figure((100, 0, 300, 500))
+    upright = levels(faded(sketch, SAME, SIZE))
+    # The photo lay on its head; it is the sketch's upper edge all the same.
+    turned = levels(faded(sketch, np.array([[-1.0, 0, 400], [0, -1, 500], [0, 0, 1]]), SIZE))
+    for done in (upright, turned):
+        lost = 255 - 60 - (255 - done[:, 120:280]).mean(axis=1)
+        assert 1.8 < lost[250:].sum() / lost[:250].sum() < 4
+
+
 def test_an_unknown_finish_is_refused() -> None:
     assert checked_finish("none") == "none"
     with pytest.raises(InputError, match="unknown finish 'frame'; use fade or none"):

@@ -12,7 +12,7 @@ export const ABOVE = 0.08;
 export const BESIDE = 0.04;
 export const BELOW = 0.03;
 export const ASIDE = 12.0;
-export const HIGHER = 0.35;
+export const HIGHER = 0.45;
 
 const MIDDLE_EYES = (EYES[0][0] + EYES[1][0]) / 2;
 

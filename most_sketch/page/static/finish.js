@@ -1,11 +1,11 @@
 // How a drawing ends where photo or paper do, as most_sketch/photo/finish.py has it, which says why: it fades to paper.
 
-import { inverted, scaleOf, scaleShift, times } from "./frame.js";
+import { inverted, scaleOf } from "./frame.js";
 import { composite, gaussianBlur, maxFilter, picture, resize, round } from "./pillow.js";
 
-export const DEPTH = 0.085;
+export const [BELOW, BESIDE, ABOVE] = [0.085, 0.06, 0.03];
 export const RAGGED = 0.3;
-export const EDGE = 0.02;
+export const EDGE = 0.012;
 export const FAINT = 0.02;
 export const CLEAR = 0.1;
 export const GRID = 250;
@@ -24,20 +24,20 @@ export function faded(sketch, placement, photoWidth, photoHeight, paper) {
 
 /** An RGB picture of a photo, white where the photo ends, into which `placement` brought it. */
 export function cutOut(shown, placement, photoWidth, photoHeight) {
-  const scale = 1 / scaleOf(placement);
-  const [width, height] = [photoWidth, photoHeight].map((side) => Math.max(1, round(side / scale)));
-  const [a, b, c, d, e, f] = times(scaleShift(1 / scale, 1 / scale), inverted(placement));
-  const out = picture(shown.width, shown.height, 3, shown.data.slice());
+  const scale = scaleOf(placement);
+  const [a, b, c, d, e, f] = inverted(placement);
+  const mask = picture(shown.width, shown.height, 1);
   for (let y = 0; y < shown.height; y++) {
     for (let x = 0; x < shown.width; x++) {
       const across = a * (x + 0.5) + b * (y + 0.5) + c;
       const down = d * (x + 0.5) + e * (y + 0.5) + f;
-      if (across >= 0 && across < width && down >= 0 && down < height) continue;
-      const place = 3 * (y * shown.width + x);
-      out.data.fill(255, place, place + 3);
+      const depth = Math.min(across, photoWidth - across, down, photoHeight - down);
+      mask.data[y * shown.width + x] = round(Math.min(Math.max(depth * scale + 0.5, 0), 1) * 255);
     }
   }
-  return out;
+  const blank = picture(shown.width, shown.height, 3);
+  blank.data.fill(255);
+  return composite(shown, blank, mask);
 }
 
 /** How much of the ink stays at each place: 1 is all of it. */
@@ -56,17 +56,19 @@ function fadeMap(ink, columns, rows, placement, photoWidth, photoHeight, sketchH
     photo[1][index] = d * across + e * down + f;
   }
   const kept = new Float64Array(count).fill(1);
-  for (const [wide, high, [x, y], scale] of [
-    [columns * grid, rows * grid, own, 1 / sketchHeight],
-    [photoWidth, photoHeight, photo, scaleOf(placement) / sketchHeight],
+  const larger = scaleOf(placement);
+  for (const [wide, high, [x, y], scale, rightness, downness] of [
+    [columns * grid, rows * grid, own, 1 / sketchHeight, 0, 1],
+    [photoWidth, photoHeight, photo, larger / sketchHeight, b * larger, e * larger],
   ]) {
     const edges = [
-      [(index) => x[index], y], [(index) => wide - x[index], y],
-      [(index) => y[index], x], [(index) => high - y[index], x],
+      [(index) => x[index], y, rightness], [(index) => wide - x[index], y, -rightness],
+      [(index) => y[index], x, downness], [(index) => high - y[index], x, -downness],
     ];
-    for (const [depth, along] of edges) {
+    for (const [depth, along, upper] of edges) {
+      const reach = BESIDE + (upper > 0 ? (ABOVE - BESIDE) * Math.min(upper, 1) : (BESIDE - BELOW) * Math.max(upper, -1));
       const deep = Float64Array.from(kept, (_, index) => depth(index) * scale);
-      const stays = fading(ink, columns, rows, deep, along.map((value) => value * scale));
+      const stays = fading(ink, columns, rows, deep, along.map((value) => value * scale), reach);
       if (stays) stays.forEach((value, index) => { kept[index] *= value; });
     }
   }
@@ -74,19 +76,19 @@ function fadeMap(ink, columns, rows, placement, photoWidth, photoHeight, sketchH
 }
 
 /** How much of the ink stays by one edge; undefined where all does. Lengths are in canvas heights. */
-function fading(ink, columns, rows, depth, along) {
-  if (depth.reduce((least, value) => Math.min(least, value), Infinity) > DEPTH * (1 + RAGGED)) return undefined;
-  const cut = cutOff(ink.map((value, index) => (depth[index] > 0 && depth[index] < EDGE ? value : 0)), columns, rows);
+function fading(ink, columns, rows, depth, along, reach) {
+  if (depth.reduce((least, value) => Math.min(least, value), Infinity) > reach * (1 + RAGGED)) return undefined;
+  const band = ink.map((value, index) => (depth[index] > 0 && depth[index] < EDGE ? value : 0));
+  if (band.reduce((most, value) => Math.max(most, value), 0) <= FAINT) return depth.map((deep) => (deep > 0 ? 1 : 0));
+  const cut = cutOff(band, columns, rows, round(reach * rows));
   return depth.map((deep, index) => {
     if (!(deep > 0)) return 0;
-    const reach = DEPTH * (1 + RAGGED * wave(along[index]));
-    return 1 - cut[index] * (1 - smoothstep(deep / reach));
+    return 1 - cut[index] * (1 - smoothstep(deep / (reach * (1 + RAGGED * wave(along[index])))));
   });
 }
 
 /** How surely the person is cut off near each place, by the ink in the band along an edge. */
-function cutOff(band, columns, rows) {
-  const spread = round(DEPTH * rows);
+function cutOff(band, columns, rows, spread) {
   const levels = picture(columns, rows, 1, Uint8ClampedArray.from(band, (value) => Math.trunc(value * 255)));
   const near = gaussianBlur(maxFilter(levels, 2 * Math.floor(spread / 2) + 1), spread / 3);
   return Float64Array.from(near.data, (level) => Math.min(Math.max((level / 255 - FAINT) / (CLEAR - FAINT), 0), 1));
