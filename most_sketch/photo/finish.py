@@ -18,7 +18,7 @@ from most_sketch.photo.frame import WHITE, Placement, scale_of
 Finish = Literal["fade", "none"]
 Map = NDArray[np.floating[Any]]
 
-BELOW, BESIDE, ABOVE = 0.085, 0.06, 0.03
+DEPTH_BELOW, DEPTH_BESIDE, DEPTH_ABOVE = 0.085, 0.06, 0.03
 """How deep the fading reaches from an edge, in canvas heights, on average. Chosen by eye on 22 portraits: a bust may
 run out slowly, but a head whose hair just meets the photo's end is whole, and fading would take its outline."""
 
@@ -98,7 +98,8 @@ def fade_map(ink: Map, placement: Placement, photo_size: tuple[int, int], sketch
             (y, x, downness),
             (high - y, x, -downness),
         ):
-            reach = float(np.interp(upper, (-1, 0, 1), (BELOW, BESIDE, ABOVE)))
+            furthest = DEPTH_ABOVE if upper > 0 else DEPTH_BELOW
+            reach = DEPTH_BESIDE + (furthest - DEPTH_BESIDE) * min(abs(upper), 1.0)
             kept *= _fading(ink, depth * scale, along * scale, reach)
     return kept
 

@@ -3,7 +3,9 @@
 import { inverted, scaleOf } from "./frame.js";
 import { composite, gaussianBlur, maxFilter, picture, resize, round } from "./pillow.js";
 
-export const [BELOW, BESIDE, ABOVE] = [0.085, 0.06, 0.03];
+export const DEPTH_BELOW = 0.085;
+export const DEPTH_BESIDE = 0.06;
+export const DEPTH_ABOVE = 0.03;
 export const RAGGED = 0.3;
 export const EDGE = 0.012;
 export const FAINT = 0.02;
@@ -66,7 +68,8 @@ function fadeMap(ink, columns, rows, placement, photoWidth, photoHeight, sketchH
       [(index) => y[index], x, downness], [(index) => high - y[index], x, -downness],
     ];
     for (const [depth, along, upper] of edges) {
-      const reach = BESIDE + (upper > 0 ? (ABOVE - BESIDE) * Math.min(upper, 1) : (BESIDE - BELOW) * Math.max(upper, -1));
+      const furthest = upper > 0 ? DEPTH_ABOVE : DEPTH_BELOW;
+      const reach = DEPTH_BESIDE + (furthest - DEPTH_BESIDE) * Math.min(Math.abs(upper), 1);
       const deep = Float64Array.from(kept, (_, index) => depth(index) * scale);
       const stays = fading(ink, columns, rows, deep, along.map((value) => value * scale), reach);
       if (stays) stays.forEach((value, index) => { kept[index] *= value; });
