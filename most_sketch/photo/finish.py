@@ -131,15 +131,15 @@ def _cut(band: Map, spread: int) -> Map:
 
 def _darkest(ink: Map, reach: int) -> Map:
     """The most ink in the square around each place that reaches so many places to each side."""
+    wide: Map = np.pad(ink, reach)
     covered = 0
     while covered < reach:
         # Squares of 1, 3, 9, ... places a side leave no gap when they are moved by their side.
         step = min(2 * covered + 1, reach - covered)
-        wide = np.pad(ink, step)
         row = np.maximum(np.maximum(wide[: -2 * step], wide[2 * step :]), wide[step:-step])
-        ink = np.maximum(np.maximum(row[:, : -2 * step], row[:, 2 * step :]), row[:, step:-step])
+        wide = np.maximum(np.maximum(row[:, : -2 * step], row[:, 2 * step :]), row[:, step:-step])
         covered += step
-    return ink
+    return wide
 
 
 def _waves(along: Map) -> Map:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from most_sketch.errors import InputError
-from most_sketch.photo.finish import checked_finish, cut_out, faded
+from most_sketch.photo.finish import _darkest, checked_finish, cut_out, faded
 from most_sketch.photo.frame import place_by_eyes, scale_shift
 
 SIZE = (400, 500)
@@ -86,6 +86,13 @@ def test_an_upper_edge_takes_less_than_a_lower_one_however_the_photo_is_turned()
     for done in (upright, turned):
         lost = 255 - 60 - (255 - done[:, 120:280]).mean(axis=1)
         assert 1.8 < lost[250:].sum() / lost[:250].sum() < 4
+
+
+@pytest.mark.parametrize("reach", [1, 4, 7, 10])
+def test_the_ink_near_each_place_is_the_darkest_in_a_square(reach: int) -> None:
+    ink = np.random.default_rng(0).random((30, 40)) ** 8
+    wanted = Image.fromarray((ink * 255).astype(np.uint8)).filter(ImageFilter.MaxFilter(2 * reach + 1))
+    assert np.array_equal((_darkest(ink, reach) * 255).astype(np.uint8), np.asarray(wanted))
 
 
 def test_an_unknown_finish_is_refused() -> None:
