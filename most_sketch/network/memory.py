@@ -182,12 +182,12 @@ def _random_places(style: Tensor, styles: int, slots: int, places: int, generato
 
     Places are counted through the batch, `places` in each sample. A style that is not in the batch gets any.
     """
-    sample, place = to_device(torch.rand(2, styles, slots, generator=generator), style.device)
+    random = to_device(torch.rand(2, styles, slots, generator=generator), style.device)
     counts = _is_of_style(style, styles).sum(dim=0)[:, None]
     first = counts.cumsum(dim=0) - counts
-    chosen = (first + (sample * counts).long()).clamp(max=len(style) - 1)
-    first_places: Tensor = style.argsort(stable=True)[chosen] * places
-    return first_places + (place * places).long().clamp(max=places - 1)
+    chosen = (first + (random[0] * counts).long()).clamp(max=len(style) - 1)
+    sample, place = style.argsort(stable=True)[chosen], (random[1] * places).long().clamp(max=places - 1)
+    return sample * places + place
 
 
 def _move(slots: Tensor, features: Tensor, style: Tensor, decay: float) -> Tensor:

@@ -187,7 +187,7 @@ def test_paper_preset_has_the_papers_shapes() -> None:
         generator, sketch_encoder = Generator(config), Encoder(1, config)
         photo_features, _ = generator.photo_encoder(torch.zeros(16, 3, 256, 256))
         sketch_features, _ = sketch_encoder(torch.zeros(16, 1, 256, 256))
-        *_, logits = PatchDiscriminator()(torch.zeros(16, 3, 256, 256), torch.zeros(16, 1, 256, 256), None)
+        logits = PatchDiscriminator()(torch.zeros(16, 3, 256, 256), torch.zeros(16, 1, 256, 256), None)
     assert photo_features.shape == sketch_features.shape == (16, 256, 64, 64)
     assert generator.memory.keys.shape == generator.memory.values.shape == (1, 512, 256)
     assert len(generator.renderer.injection) == 3
