@@ -9,7 +9,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from most_sketch.network.config import ModelConfig
-from most_sketch.network.detail import DetailDecoder, DetailEncoder, MatteRefinement, unfold
+from most_sketch.network.detail import (
+    DetailDecoder,
+    DetailEncoder,
+    MatteRefinement,
+    unfold,
+    without_checkerboard,
+)
 from most_sketch.network.encoder import Encoder
 from most_sketch.network.injection import StyleInjectionBlock
 from most_sketch.network.layers import ResidualBlock, UpsamplingBlock
@@ -71,7 +77,7 @@ class Decoder(nn.Module):
         stem, detail = unfold(stem, self.detail_channels)
         features = last(features, stem if self.skip else None)
         enlarged = F.interpolate(self.output(features), scale_factor=2.0, mode="bilinear")
-        return torch.tanh(enlarged + self.detail(features, detail))
+        return without_checkerboard(torch.tanh(enlarged + self.detail(features, detail)))
 
 
 class Renderer(nn.Module):

@@ -51,7 +51,8 @@ def test_the_generator_is_of_any_size_and_says_what_it_is(folder: Path) -> None:
         for value in graph.input
     }
     assert shapes == {"photo": ["pictures", 3, "height", "width"], "style": ["pictures"]}
-    assert [value.name for value in graph.output] == ["sketch"]
+    # Which part of the photo shows the person is asked for before it is framed.
+    assert [value.name for value in graph.output] == ["sketch", "person"]
     about = {entry.key: entry.value for entry in onnx.load(folder / GENERATOR_FILE).metadata_props}
     assert all(f'"{style}"' in about[CONFIG_KEY] for style in STYLES)
 
@@ -82,7 +83,7 @@ def test_a_taught_style_is_drawn_alone_as_torch_draws_it(
     torch.manual_seed(0)
     photo = torch.rand(1, 3, 52, 44) * 2 - 1
     session = InferenceSession(tmp_path / "onnx" / GENERATOR_FILE)
-    (drawn,) = session.run(None, {"photo": photo.numpy(), "style": np.zeros(1, np.int64)})
+    (drawn,) = session.run(["sketch"], {"photo": photo.numpy(), "style": np.zeros(1, np.int64)})
     wanted = with_styles(load_weights(onnx_weights), [style])(photo, torch.tensor([len(STYLES)]))
     torch.testing.assert_close(torch.from_numpy(drawn), wanted, atol=2e-3, rtol=0)
 

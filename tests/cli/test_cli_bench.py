@@ -39,7 +39,7 @@ def test_the_table(command: Command, tiny_weights: Path) -> None:
 def test_so_many_are_drawn_at_once_as_it_says(sketcher: Sketcher, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
 
-    def draw_batch(images: list[Image.Image], styles: list[int]) -> list[Image.Image]:
+    def draw_batch(images: list[Image.Image], styles: list[int], _: float | None = None) -> list[Image.Image]:
         assert len(styles) == len(images)
         sizes.append(len(images))
         return [image.convert("L") for image in images]

@@ -10,6 +10,7 @@ import torch
 from most_sketch.network.baselines import ResNetGenerator, UNet256
 from most_sketch.network.build import draw
 from most_sketch.network.config import ModelConfig
+from most_sketch.network.detail import without_checkerboard
 from most_sketch.network.discriminator import PatchDiscriminator
 from most_sketch.network.encoder import Context, Encoder
 from most_sketch.network.generator import Generator, Renderer, crop_to, pad_to_stride
@@ -392,3 +393,15 @@ def test_detail_wants_the_stride_that_it_is_of() -> None:
         replace(PORTRAIT, stem_stride=1)
     with pytest.raises(ValueError, match="memory"):
         replace(PORTRAIT, memory=False)
+
+
+def test_waves_of_two_pixels_go_along_the_diagonal_and_stay_along_the_axes() -> None:
+    rows, columns = torch.arange(12)[:, None], torch.arange(14)[None]
+    board = (0.5 - ((rows + columns) % 2)).expand(12, 14)[None, None]
+    lines = (0.5 - (columns % 2)).expand(12, 14)[None, None]
+    inner = (..., slice(2, -2), slice(2, -2))
+    torch.testing.assert_close(without_checkerboard(board)[inner], torch.zeros(1, 1, 8, 10), atol=1e-6, rtol=0)
+    torch.testing.assert_close(without_checkerboard(lines)[inner], lines[inner])
+    torch.testing.assert_close(without_checkerboard(lines.mT)[..., 2:-2, 2:-2], lines.mT[..., 2:-2, 2:-2])
+    flat = torch.full((1, 1, 5, 4), 0.3)
+    torch.testing.assert_close(without_checkerboard(flat), flat)
