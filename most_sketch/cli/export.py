@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from most_sketch.cli.help import DRAWING, OUTPUT
-from most_sketch.cli.options import AsJson, Offline, Overwrite, Weights, keep_existing
+from most_sketch.cli.options import AsJson, Offline, Overwrite, Quiet, Weights, keep_existing
 from most_sketch.terminal import say
 
 
@@ -39,6 +39,7 @@ def export_command(
     overwrite: Overwrite = False,
     offline: Offline = False,
     as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Write the networks as ONNX files, for other programs. Without --output: so that convert draws without torch."""
     from most_sketch.checkpoints.find import DEFAULT_WEIGHTS, find_style, find_weights
@@ -53,7 +54,7 @@ def export_command(
     hub = Hub(offline=offline)
     path = find_weights(name, hub)
     if output is None:
-        graph = _prepare(name, path, overwrite)
+        graph = _prepare(name, path, overwrite, quiet)
         typer.echo(json.dumps({"outputs": [str(graph)]}) if as_json else graph)
         return
     for file in FILES:
@@ -67,7 +68,7 @@ def export_command(
     typer.echo(json.dumps({"outputs": [str(output / file) for file in FILES]}) if as_json else output)
 
 
-def _prepare(name: str, path: Path, overwrite: bool) -> Path:
+def _prepare(name: str, path: Path, overwrite: bool, quiet: bool) -> Path:
     """The graph that convert needs to draw with weights; it is made if there is none, or anew if it can be."""
     from most_sketch.checkpoints.header import read_header
     from most_sketch.checkpoints.onnx_files import cached_graph, find_graph, packaged_graph
@@ -75,7 +76,8 @@ def _prepare(name: str, path: Path, overwrite: bool) -> Path:
     config = read_header(path).config
     graph = find_graph(config)
     if graph and (not overwrite or packaged_graph(config)):
-        say(f"{name}: convert draws with them already; -o DIR writes files for other programs")
+        if not quiet:
+            say(f"{name}: convert draws with them already; -o DIR writes files for other programs")
         return graph
     from most_sketch.checkpoints.onnx_graphs import make_graph
 

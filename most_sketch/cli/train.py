@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from most_sketch.cli.help import INPUT, MACHINE, OUTPUT, TRAINING
-from most_sketch.cli.options import Device, Offline, Precision
+from most_sketch.cli.options import AsJson, Device, Offline, Precision, Quiet
 from most_sketch.cli.train_display import progress
 from most_sketch.errors import InputError, did_you_mean
 from most_sketch.terminal import say
@@ -161,6 +161,8 @@ def train_command(
             "--tensorboard", help="Write all figures to tensorboard/ in the run's folder too.", rich_help_panel=OUTPUT
         ),
     ] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Train on paired photos and sketches. Ctrl-C saves; --resume goes on exactly.
 
@@ -210,22 +212,31 @@ def train_command(
         dtype = torch.float32 if anywhere(dtype is torch.float32, own) else dtype
         compiled = own.type == "cuda" if compile_ is None else compile_
         stop = stack.enter_context(_stop_on_signal())
-        keepers.append(stack.enter_context(progress(total, rank() == 0)))
+        if not quiet:
+            keepers.append(stack.enter_context(progress(total, rank() == 0)))
 
         def report(step: int, scores: Mapping[str, float]) -> None:
             for keeper in keepers:
                 keeper(step, scores)
 
+        def tell(line: str) -> None:
+            if not quiet:
+                say(line)
+
         kept = Keep.parse(keep, patience)
         loading = workers_for(own) if workers is None else workers
         execution = Execution(own, dtype, compiled, save_every, validate_every, offline, kept, workers=loading)
         listed = listed_names(read_list(train_list)) if train_list else None
-        scores = train(run, new, execution, report, lambda: stop.requested, say, moved, listed)
+        scores = train(run, new, execution, report, lambda: stop.requested, tell, moved, listed)
         if rank() > 0:
             return
     if stop.requested:
         say(f"Stopped and saved. Go on with: most-sketch train --out {out} --resume")
         raise typer.Exit(130)
+    if as_json:
+        typer.echo(json.dumps({"outputs": [str(run.weights_file), str(run.report_file)], **scores}))
+    if quiet or as_json:
+        return
     for name, value in scores.items():
         say(f"{name.replace('_', ' ')}: {value:.4f}")
     say(f"Weights: {run.weights_file}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from most_sketch.cli.help import INPUT, OUTPUT, Command
-from most_sketch.cli.options import WEIGHTS_HELP, AsJson, Offline, Overwrite, keep_existing
+from most_sketch.cli.options import WEIGHTS_HELP, AsJson, Offline, Overwrite, Quiet, keep_existing
 from most_sketch.errors import WeightsError
 from most_sketch.terminal import say
 
@@ -127,7 +127,7 @@ def average_command(
 
 
 @weights_app.command("pull", cls=Command, short_help="Download weights, to use them offline.")
-def pull_command(name: Name) -> None:
+def pull_command(name: Name, as_json: AsJson = False, quiet: Quiet = False) -> None:
     """Download weights, or a newer state of them, to use them offline; print where they are.
 
     A style that was taught is owner/repo:style.safetensors.
@@ -143,9 +143,10 @@ def pull_command(name: Name) -> None:
     address = address_of(entry) if entry else Address.parse(name)
     if name in bundled_weights() or address is None:
         path = find_weights(name)
-        say(f"{name}: is on this machine already")
+        if not quiet:
+            say(f"{name}: is on this machine already")
     else:
-        _quiet_without_terminal()
+        _show_progress(not quiet)
         path = Hub().download(address)
         if entry:
             check(path, entry)
@@ -154,7 +155,7 @@ def pull_command(name: Name) -> None:
         read_style(path)
     else:
         load_weights(path)
-    typer.echo(path)
+    typer.echo(json.dumps({"outputs": [str(path)]}) if as_json else path)
 
 
 @weights_app.command("verify", cls=Command, short_help="Compare weights with their checksums.")
@@ -212,6 +213,8 @@ def push_command(
         str | None,
         typer.Option(metavar="TAG", help="Tag the state that was pushed, as v1.0.0.", rich_help_panel=OUTPUT),
     ] = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Upload the weights of a finished run with a model card made from its record and log; or a style with its card."""
     from most_sketch.checkpoints.hub import HUB_FILE, STYLE_FILE, Address, Hub
@@ -234,10 +237,11 @@ def push_command(
     if style is not None:
         card = style_card(read_style(style).info, repository, licence, about)
         files[STYLE_FILE] = style
-    _quiet_without_terminal()
+    _show_progress(not quiet)
     what = "Weights" if run_folder is not None else "Style"
     files["README.md"] = card.encode()
-    typer.echo(Hub().push(repository, files, f"{what} and model card", private=private, tag=tag))
+    pushed = Hub().push(repository, files, f"{what} and model card", private=private, tag=tag)
+    typer.echo(json.dumps({"outputs": [pushed]}) if as_json else pushed)
 
 
 def _where(entry: Entry) -> str:
@@ -252,11 +256,11 @@ def _where(entry: Entry) -> str:
         return "damaged"
 
 
-def _quiet_without_terminal() -> None:
-    """Keep the library's progress bars out of logs and pipes."""
+def _show_progress(wanted: bool) -> None:
+    """Keep the library's progress bars out of logs and pipes, and out of sight if they are not wanted."""
     from huggingface_hub.utils.tqdm import disable_progress_bars
 
-    if not sys.stderr.isatty():
+    if not wanted or not sys.stderr.isatty():
         disable_progress_bars()
 
 

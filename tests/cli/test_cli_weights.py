@@ -80,8 +80,10 @@ def test_a_name_that_is_not_bundled_comes_from_its_pinned_revision(
     server.add(REPOSITORY, {"weights.safetensors": weights}, "v1")
     assert json.loads(command("weights", "list", "--json").out)[0]["where"] == "on the Hub"
     assert command("weights", "verify").err.endswith("get some with: most-sketch weights pull NAME\n")
-    assert command("weights", "pull", "tiny").code == 0
+    pulled = command("weights", "pull", "tiny", "--json", "-q")
+    assert (pulled.code, pulled.err) == (0, "")
     assert find_weights("tiny").read_bytes() == weights
+    assert json.loads(pulled.out) == {"outputs": [str(find_weights("tiny"))]}
     assert json.loads(command("weights", "list", "--json").out)[0]["where"] == "cached"
 
 
@@ -179,8 +181,9 @@ def test_a_finished_run_is_published_with_its_card(
     assert server.repositories[REPOSITORY].access == "private"
     # And from there it is drawn with.
     assert load_weights(f"{REPOSITORY}@v1").config == TINY
-    again = command("weights", "push", REPOSITORY, "--run", folder)
+    again = command("weights", "push", REPOSITORY, "--run", folder, "--json", "-q")
     assert (again.code, again.err) == (0, "")
+    assert json.loads(again.out)["outputs"][0].startswith(f"{server.url}/{REPOSITORY}/commit/")
 
 
 def test_nothing_is_published_that_is_not_finished_or_sound(

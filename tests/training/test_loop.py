@@ -347,3 +347,8 @@ def test_brackets_in_a_folder_are_no_markup(tmp_path: Path, capsys: pytest.Captu
     options = ["--perceptual", "none", "--steps", "1", "--batch-size", "1", "--device", "cpu", *small]
     app(["train", "--data", str(data), "--out", str(out), *options], standalone_mode=False)
     assert f"Weights: {out / 'weights.safetensors'}" in capsys.readouterr().err
+    told = ["--out", str(out), "--resume", "--steps", "2", "--device", "cpu", "--json", "-q"]
+    app(["train", *told], standalone_mode=False)
+    answer = capsys.readouterr()
+    assert answer.err == ""
+    assert json.loads(answer.out)["outputs"] == [str(out / name) for name in ("weights.safetensors", "report.html")]
