@@ -46,6 +46,7 @@ def test_what_is_exported_already_is_not_again(command: Command, onnx_weights: P
     answer = command("export", onnx_weights)
     assert (answer.code, answer.out.decode()) == (0, f"{graph}\n")
     assert "convert draws with them already" in answer.err
+    assert command("export", onnx_weights, "-q").err == ""
     assert not made
     assert command("export", onnx_weights, "--overwrite").code == 0
     assert made == [graph]
