@@ -88,7 +88,7 @@ OLD_WORDS = re.compile(
 )
 """What the field's words have replaced, and what is gone."""
 READ = [PACKAGE / module for module in MODULES if module.name != "saved_names.py"]
-READ += [PACKAGE.parent / name for name in ("README.md", "docs/architecture.md", "docs/training.md")]
+READ += [Path(__file__).parents[1] / name for name in ("README.md", "docs/architecture.md", "docs/training.md")]
 
 
 @pytest.mark.parametrize("path", READ, ids=lambda path: path.name)

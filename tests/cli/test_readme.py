@@ -103,7 +103,7 @@ def test_python(here: Path) -> None:
     exec(compile(code, "README.md", "exec"), names)  # noqa: S102 - our own page
     assert names["sketch"].mode == "L"
     assert names["large"].size == (800, 1000)
-    assert (here / "photos" / "a.sketch.png").exists()
+    assert (here / "drawn" / "a.png").exists()
 
 
 def test_weights(
