@@ -1,12 +1,12 @@
-"""Begin the portrait network with all that the network of CUFS has learnt: the same drawing, at twice the size.
+"""Begin the portrait network with all that the network of CUFS has learnt: nearly the same drawing, at twice the size.
 
     python recipes/begin_most_net.py most-net-cufs --photos cufs/train/ar/photos -o runs/begin
     most-sketch train --init runs/begin --data ...
 
-Inside, the new network works on the photo at half the size, with the tensors of the old one, so that it draws from the
-first step what that draws; a thin stage at full resolution adds to it, and has everything to learn. Two things are
-smaller, for speed: the hidden layers of style injection, and one residual block of the decoder is left out. Every style
-begins with the old memory and an offset of its own, and style injection anew: the old one had died.
+Inside, the new network works on the photo at half the size, with the tensors of the old one. A thin stage at full
+resolution adds to that, and has everything to learn. For speed one residual block of the decoder is left out, which
+changes the drawing a little, as is said at the end, and the hidden layers of style injection are smaller. Every style
+begins with the old memory and a random offset of its own. Style injection begins anew: the old one had died.
 """
 
 from __future__ import annotations

@@ -68,8 +68,8 @@ def train(
 
     Begins the `new` run, or goes on with the one in the folder if that is None. `report` is called after every
     step with the steps done and the step's figures, of which those between have none (`Execution.log_every`), and after
-    every validation with its scores. Returns the
-    last validation's scores (empty if stopped before the end). Raises `InputError` for data that cannot be used.
+    every validation with its scores. Returns the last validation's scores (empty if stopped before the end). Raises
+    `InputError` for data that cannot be used.
 
     A run that goes on keeps its pairs: `notify` is told of those that came to the data since. `moved` is its record
     with the places where the same data lie now, or with more steps. Of a new run `listed` are the pairs to train on;
