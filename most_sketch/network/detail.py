@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from most_sketch.network.layers import UpsamplingBlock
+from most_sketch.network.layers import PictureConv, UpsamplingBlock
 
 FOLD = 2
 """Pixels of the full resolution per place of the stem's features, along each side."""
@@ -36,13 +36,13 @@ def unfold(stem: Tensor, channels: int) -> tuple[Tensor, Tensor]:
 class DetailDecoder(nn.Module):
     """What is to be added to an enlarged sketch: features (B, c, h, w), detail (B, c_detail, 2h, 2w) -> (B, 1, 2h, 2w).
 
-    Begins as adding nothing.
+    2h and 2w must be multiples of `multiple`. Begins as adding nothing.
     """
 
-    def __init__(self, channels_in: int, channels: int) -> None:
+    def __init__(self, channels_in: int, channels: int, multiple: int) -> None:
         super().__init__()
         self.block = UpsamplingBlock(channels_in, channels, channels)
-        self.output = nn.Conv2d(channels, 1, 5, padding=2)
+        self.output = PictureConv(channels, 1, 5, multiple)
         for parameter in self.output.parameters():
             nn.init.zeros_(parameter)
 

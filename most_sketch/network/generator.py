@@ -18,7 +18,7 @@ from most_sketch.network.detail import (
 )
 from most_sketch.network.encoder import Encoder
 from most_sketch.network.injection import StyleInjectionBlock
-from most_sketch.network.layers import ResidualBlock, UpsamplingBlock
+from most_sketch.network.layers import PictureConv, ResidualBlock, UpsamplingBlock
 from most_sketch.network.matte import Matte, clear_paper, cut_out
 from most_sketch.network.memory import Constant, Memory
 from most_sketch.network.warp import Warp
@@ -59,11 +59,15 @@ class Decoder(nn.Module):
             width = narrower
         self.skip = config.skip
         self.detail_channels = config.detail_channels
-        self.detail = DetailDecoder(width, config.detail_channels) if config.detail_channels else None
+        self.detail = (
+            DetailDecoder(width, config.detail_channels, config.feature_stride) if config.detail_channels else None
+        )
         shuffle = 1 if config.detail_channels else config.stem_stride
-        self.output = nn.Conv2d(width, config.output_channels * shuffle**2, 7, padding=3)
+        self.output = PictureConv(
+            width, config.output_channels * shuffle**2, 7, config.feature_stride // config.stem_stride
+        )
         self.shuffle = nn.PixelShuffle(shuffle)
-        finish = nn.Sequential(nn.LeakyReLU(0.2), nn.Conv2d(config.output_channels, 1, 5, padding=2))
+        finish = nn.Sequential(nn.LeakyReLU(0.2), PictureConv(config.output_channels, 1, 5, config.feature_stride))
         self.finish = nn.Identity() if config.output_channels == 1 else finish
 
     def forward(self, features: Tensor, stem: Tensor) -> Tensor:

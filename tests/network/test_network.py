@@ -15,7 +15,7 @@ from most_sketch.network.discriminator import PatchDiscriminator
 from most_sketch.network.encoder import Context, Encoder
 from most_sketch.network.generator import Generator, Renderer, crop_to, pad_to_stride
 from most_sketch.network.injection import StyleInjection
-from most_sketch.network.layers import InstanceNorm, upsampled_conv
+from most_sketch.network.layers import InstanceNorm, PictureConv, upsampled_conv
 from most_sketch.network.matte import clear_paper
 from most_sketch.network.memory import Memory
 from most_sketch.network.warp import Warp, bent
@@ -132,6 +132,26 @@ def test_upsampling_and_convolving_at_once_is_the_same(size: tuple[int, int]) ->
     enlarged = torch.nn.functional.interpolate(features, scale_factor=2.0, mode="nearest")
     wanted = torch.nn.functional.conv2d(enlarged, weight, padding=1)
     torch.testing.assert_close(upsampled_conv(features, weight), wanted, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("channels", "kernel", "multiple", "block"), [(1, 5, 8, 4), (1, 7, 2, 2), (4, 7, 4, 2), (3, 3, 1, 1), (17, 3, 8, 1)]
+)
+def test_pictures_are_convolved_in_blocks_and_stay_the_same(
+    channels: int, kernel: int, multiple: int, block: int
+) -> None:
+    torch.manual_seed(0)
+    plain = torch.nn.Conv2d(3, channels, kernel, padding=kernel // 2)
+    ours = PictureConv(3, channels, kernel, multiple)
+    ours.load_state_dict(plain.state_dict())
+    assert ours.block == block
+    features = torch.randn(2, 3, 16, 24)
+    drawn, wanted = (layer(features) for layer in (ours, plain))
+    torch.testing.assert_close(drawn, wanted, atol=1e-5, rtol=1e-5)
+    slopes, theirs = (
+        torch.autograd.grad(out.square().sum(), net.parameters()) for out, net in ((drawn, ours), (wanted, plain))
+    )
+    torch.testing.assert_close(slopes, theirs, atol=1e-2, rtol=1e-4)
 
 
 def test_paper_is_white_where_nobody_is_and_the_person_stays() -> None:
