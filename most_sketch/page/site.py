@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from html import escape
@@ -40,8 +41,14 @@ in a folder that is named for what it holds: a browser may keep them for ever, a
 
 NETWORK = "network.json"
 FACE_NETWORKS = ("pNet", "rNet", "oNet")
-GENERATOR, PERSON = "generator.onnx", "person.onnx"
+GENERATOR, PERSON = "generator.bin", "person.bin"
 PACK = "networks.bin"
+RUNTIME, VENDORED_RUNTIME = "runtime.bin", "ort/ort-wasm-simd-threaded.wasm.gz"
+SQUEEZED = ".bin"
+"""How the names of files end that are compressed here: few hosts compress files whose type they do not know. No name
+that says gzip, which some hosts tell the browser to undo."""
+GZIP = 31
+"""zlib's number for its widest window in a file of gzip."""
 WHITE = 255
 VERSION_DIGITS = 12
 ON_DEMAND = (".jpg", ".png", ".txt")
@@ -74,7 +81,7 @@ def make_site(weights: str | Path, styles: Sequence[str | Path] = (), *, offline
     files = {**_own_files(), **dict(_networks(path, weights, taught)), **example_files(path, taught)}
     about = json.loads(files[NETWORK])
     _pack(files, about)
-    about["sizes"] = {name: len(content) for name, content in files.items() if name.endswith((PACK, ".onnx", ".wasm"))}
+    about["sizes"] = {name: len(content) for name, content in files.items() if name.endswith(SQUEEZED)}
     files[NETWORK] = _json(about)
     version = _version(files)
     placed = {f"{version}/{name}": content for name, content in files.items()}
@@ -96,21 +103,34 @@ def save_site(folder: Path, files: Mapping[str, bytes]) -> None:
 
 
 def _pack(files: dict[str, bytes], about: dict[str, Any]) -> None:
-    """Put the networks that every visit needs into one file: fewer requests. `about` says where each lies in it."""
+    """Compress the networks, those that every visit needs as one file: fewer requests. `about` says where each lies."""
     first = about["styles"][about["first"]]["generator"]
     names = [*about["faces"].values(), *filter(None, [about["person"]]), first]
     start, packed = 0, {}
     for name in names:
         packed[name] = [start, len(files[name])]
         start += len(files[name])
-    files[PACK] = b"".join(files.pop(name) for name in names)
-    about["pack"], about["packed"] = PACK, packed
+    pack = b"".join(files.pop(name) for name in names)
+    for name in [name for name in files if name.endswith(SQUEEZED) and name != RUNTIME]:
+        files[name] = squeezed(files[name])
+    files[PACK] = squeezed(pack)
+    about["runtime"], about["pack"], about["packed"] = RUNTIME, PACK, packed
+
+
+def squeezed(network: bytes) -> bytes:
+    """A network in half precision, compressed: first each number's low byte, then each one's high byte.
+
+    Signs, exponents and leading digits are much alike; among digits that are not they would hardly be seen.
+    """
+    compressor = zlib.compressobj(wbits=GZIP, strategy=zlib.Z_RLE)
+    return compressor.compress(network[::2] + network[1::2]) + compressor.flush()
 
 
 def _own_files() -> dict[str, bytes]:
     """The files of `static`, and the example photos."""
     paths = {path.relative_to(STATIC).as_posix(): path for path in sorted(STATIC.rglob("*")) if path.is_file()}
     own = {name: path.read_bytes() for name, path in paths.items()}
+    own[RUNTIME] = own.pop(VENDORED_RUNTIME)
     texts = json.loads(own.pop("texts.json"))
     own["texts.js"] = b"export default " + _json(texts) + b";\n"
     return own | {f"examples/{path.name}": path.read_bytes() for path in sorted(examples_folder().glob("*.jpg"))}
@@ -133,7 +153,7 @@ def _networks(path: Path, called: str | Path, taught: Sequence[Path]) -> Iterato
         from most_sketch.page.taught import taught_networks
 
         for style, description, paper, network in taught_networks(path, called, taught):
-            file = f"style-{len(styles) - len(config.styles) + 1}.onnx"
+            file = f"style-{len(styles) - len(config.styles) + 1}{SQUEEZED}"
             styles.append(Style(style, description, paper, file, 0))
             yield file, network
     frame = config.frame_height

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import base64
 import io
+import re
+import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from conftest import EXAMPLES, STYLES
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageOps
-from visitors import DESK, PHONE, Visitor, a_visitor
+from taught_styles import style_file
+from visitors import DESK, PATIENCE, PHONE, Visitor, a_visitor
 
 from most_sketch.drawing.sketcher import Sketcher
 from most_sketch.page.server import serving
@@ -87,7 +91,7 @@ PHOTOS: dict[str, Callable[[Path], object]] = {
     "astronaut.jpg": lambda path: path.write_bytes((EXAMPLES / "astronaut.jpg").read_bytes()),
     "grace.jpg": lambda path: path.write_bytes((EXAMPLES / "grace_hopper.jpg").read_bytes()),
     "small.png": lambda path: portrait_of("astronaut.jpg").resize((200, 200)).save(path),
-    "large.jpg": lambda path: portrait_of("grace_hopper.jpg").resize((2048, 2400)).save(path),
+    "large.jpg": lambda path: portrait_of("grace_hopper.jpg").resize((1280, 1500)).save(path),
     "grey.png": lambda path: portrait_of("astronaut.jpg").convert("L").save(path),
     "alpha.png": lambda path: _with_alpha(portrait_of("astronaut.jpg")).save(path),
     "palette.gif": lambda path: portrait_of("grace_hopper.jpg").quantize(64).save(path),
@@ -113,6 +117,10 @@ def _turned_by_exif(photo: Image.Image, path: Path, orientation: int) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
     photo.transpose(back[orientation]).save(path, exif=exif, quality=95)
+
+
+def choose(visitor: Visitor, name: str, value: str) -> None:
+    visitor.touch(f"#{name} option[value={value}]")
 
 
 LIBRARY = """
@@ -172,6 +180,7 @@ def test_a_visit_at_a_desk(visitor: Visitor, python: Sketcher, group: Path) -> N
     visitor.until_state("drawn")
     assert [visitor.place(part) for part in ("#photos h2", "#stage", "#views")] == before
     visitor.says("astronaut.jpg, drawn in pencil")
+    assert all(visitor.is_in_the_window(part) for part in ("#pane img", "#views", "#download", "#print"))
     wanted = python.sketch(read_image(photo))
     assert difference(visitor.seen(), wanted) < 1
     assert difference(Image.open(visitor.download()), wanted) < 1
@@ -232,9 +241,19 @@ def test_a_visit_at_a_desk(visitor: Visitor, python: Sketcher, group: Path) -> N
     visitor.script("document.querySelector('#format').value = 'jpeg'")
     assert Image.open(visitor.download()).format == "JPEG"
 
-    # A size of one's own.
+    # A size of one's own, the face close, no fading, and the whole picture.
     visitor.find("#size").send_keys("500")
     visitor.says("400 x 500 pixels")
+    choose(visitor, "framing", "face")
+    choose(visitor, "finish", "none")
+    (close,) = python.crops(read_image(group), 1, size=500, framing="face")
+    visitor.until(lambda: difference(visitor.seen(), python.draw_crops([close], [1], "none")[0]) < 1)
+    choose(visitor, "whole", "whole")
+    visitor.says("Grüße 你好.png, drawn in ink")
+    choose(visitor, "whole", "face")
+    choose(visitor, "framing", "portrait")
+    choose(visitor, "finish", "fade")
+    visitor.says("face 2 of 2, drawn in ink, 400 x 500")
 
     # A wrong drop is undone.
     visitor.drop(EXAMPLES / "grace_hopper.jpg")
@@ -242,6 +261,12 @@ def test_a_visit_at_a_desk(visitor: Visitor, python: Sketcher, group: Path) -> N
     visitor.touch("#undo")
     visitor.says("Grüße 你好.png, face 2 of 2, drawn in ink")
     assert len(visitor.all("#cards label")) == 2
+
+    # One is removed, and is there again.
+    visitor.touch("#remove")
+    visitor.says("astronaut.jpg, drawn in ink")
+    visitor.touch("#undo")
+    visitor.says("Grüße 你好.png, face 2 of 2, drawn in ink")
 
     # Copied, and pasted again.
     visitor.browser.execute_cdp_cmd(
@@ -254,7 +279,9 @@ def test_a_visit_at_a_desk(visitor: Visitor, python: Sketcher, group: Path) -> N
     assert visitor.complaints() == []
 
 
-def test_what_cannot_be_drawn_is_one_line(visitor: Visitor, python: Sketcher, tmp_path: Path) -> None:
+def test_what_cannot_be_drawn_is_one_line(
+    visitor: Visitor, python: Sketcher, tmp_path: Path, onnx_weights: Path, tiny_weights: Path
+) -> None:
     visitor.drop(EXAMPLES / "astronaut.jpg")
     visitor.until_state("drawn")
     shown = visitor.seen()
@@ -268,6 +295,12 @@ def test_what_cannot_be_drawn_is_one_line(visitor: Visitor, python: Sketcher, tm
         "script.svg": (b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>', "not a picture"),
         "cut.png": ((EXAMPLES.parent / "docs/images/taught.png").read_bytes()[:200], "a damaged picture"),
         "bomb.jpg": (bytes(bomb), "65535 x 65535 pixels are more than the 100 million"),
+        # What draws in them is a page that is made with them.
+        "mine.safetensors": (
+            style_file(tmp_path / "chalk.safetensors", tiny_weights).read_bytes(),
+            "a style, not a photo; `most-sketch demo --style mine.safetensors`",
+        ),
+        "own.safetensors": (onnx_weights.read_bytes(), "`most-sketch demo --weights own.safetensors`"),
     }
     for name, (content, words) in contents.items():
         (tmp_path / name).write_bytes(content)
@@ -320,10 +353,51 @@ def test_on_a_phone(browser: Visitor, address: str, group: Path) -> None:
     browser.open(address)
     browser.choose(group)
     browser.says("face 2 of 2, drawn in pencil")
-    # The window has moved to the sketch.
-    browser.until(lambda: browser.place("#pane img")["top"] >= 0 and browser.place("#pane img")["bottom"] <= PHONE[1])
+    # The window has moved to the sketch and its buttons.
+    for part in ("#pane img", "#views", "#download", "#print"):
+        browser.until(lambda part=part: browser.is_in_the_window(part))
+    browser.touch("#styles input[value=ink]")
+    browser.says("drawn in ink")
+    browser.touch("#views input[value=sides]")
+    assert Image.open(browser.download()).size == (2 * 480, 600)
+    browser.touch("#views input[value=sketch]")
+    browser.drop(EXAMPLES / "astronaut.jpg")
+    browser.says("astronaut.jpg, drawn in ink")
+    browser.touch("#cards label:first-child input")
+    browser.says("Grüße 你好.png, face 2 of 2, drawn in ink")
+    browser.touch("#undo")
     browser.touch("#faces input[value=all]")
-    browser.says("2 faces drawn in pencil")
+    browser.says("2 faces drawn in ink")
+
+
+def test_shared_where_the_device_can(browser: Visitor, address: str) -> None:
+    """A desk's Chromium cannot: what a phone has stands here instead of it."""
+    phone = """
+        navigator.canShare = ({files}) => files.length > 0;
+        navigator.share = async ({files}) => {
+          window.shared = files.map(({name, type, size}) => [name, type, size]);
+          if (window.refused) throw new DOMException('not now', window.refused);
+        };
+    """
+    added = browser.browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": phone})
+    try:
+        browser.open(address)
+        # An example is drawn as any photo.
+        browser.touch("[data-example=astronaut] button")
+        browser.says("astronaut.jpg, drawn in pencil")
+        browser.touch("#share")
+        ((name, kind, size),) = browser.until(lambda: browser.script("return window.shared"))
+        assert (name, kind) == ("astronaut.pencil.sketch.png", "image/png")
+        assert size > 1000
+        # Somebody who changes their mind is told nothing, anybody else why it did not go.
+        for refused, said in (("AbortError", "drawn"), ("NotAllowedError", "error")):
+            browser.script("[window.shared, window.refused] = [undefined, arguments[0]]", refused)
+            browser.touch("#share")
+            browser.until(lambda: browser.script("return window.shared"))
+            browser.until_state(said)
+        assert "not now" in browser.error()
+    finally:
+        browser.browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
 
 
 @pytest.mark.parametrize("width", [320, 390, 768, 1280])
@@ -403,8 +477,8 @@ def test_with_the_keyboard_alone(visitor: Visitor, group: Path) -> None:
         assert part.accessible_name, part.get_attribute("outerHTML")
         stops.append(part.get_attribute("name") or part.get_attribute("id") or part.tag_name)
     assert stops == [
-        "a", "choose", "camera", "card", "remove", "undo", "view", "style", "whole", "framing", "finish", "size",
-        "format", "download", "copy", "print", "download-all", "a",
+        "a", "choose", "camera", "card", "remove", "undo", "view", "format", "download", "copy", "print",
+        "download-all", "style", "whole", "framing", "finish", "size", "a",
     ]  # fmt: skip
 
 
@@ -423,24 +497,73 @@ def test_the_sketch_alone_is_printed(visitor: Visitor) -> None:
     assert base64.b64decode(printed).count(b"/Type /Page\n") == 1
 
 
-def test_after_the_first_visit_it_needs_no_network(browser: Visitor, site: dict[str, bytes]) -> None:
-    with serving(site) as address:
+class SlowHost(dict[str, bytes]):
+    """A site of which the networks come when they are let go, or not at all; it knows what was asked for."""
+
+    def __init__(self, site: dict[str, bytes]) -> None:
+        super().__init__(site)
+        self.asked: list[str] = []
+        self.networks = threading.Event()
+        self.broken = False
+
+    def get(self, name: str, default: object = None) -> Any:
+        self.asked.append(name)
+        if name.endswith("/networks.bin"):
+            self.networks.wait(PATIENCE)
+            if self.broken:
+                return default
+        return super().get(name, default)
+
+
+def test_the_first_visit_and_the_next_without_a_network(browser: Visitor, site: dict[str, bytes]) -> None:
+    host = SlowHost(site)
+    with serving(host) as address:
+        browser.forget(address)
         browser.requests()
-        browser.open(address)
+        browser.browser.get(address)
+        # What it does is seen before the networks are there, and how much of them is.
+        assert browser.state() == "loading"
+        browser.until(lambda: re.fullmatch(r"Loading the networks: 3\.\d of \d\.\d MB, \d\d %", browser.status()))
+        assert browser.script("return [...document.images].every(image => image.complete && image.naturalWidth)")
+        assert 0.5 < browser.script("return document.querySelector('#progress').value") < 1
+        # A photo that is there before them waits.
+        browser.drop(EXAMPLES / "astronaut.jpg")
+        browser.says("astronaut.jpg is drawn as soon as the networks are there")
+        host.networks.set()
+        browser.says("astronaut.jpg, drawn in pencil")
         browser.until(lambda: browser.script("return Boolean(navigator.serviceWorker.controller)"))
-        asked = browser.requests()
-        # Nothing of another host.
-        assert {url for url in asked if not url.startswith(address)} == set()
+        # Each file once, also those that the service worker keeps; nothing of another host.
+        assert len(host.asked) == len({*host.asked}) <= 25
+        assert {url for url in browser.requests() if not url.startswith(address)} == set()
     browser.open(address)
     browser.drop(EXAMPLES / "astronaut.jpg")
     browser.says("astronaut.jpg, drawn in pencil")
+    browser.forget(address)
 
 
-def test_twenty_photos_leave_the_memory_as_it_is(visitor: Visitor, tmp_path: Path) -> None:
+def test_networks_that_do_not_come_are_asked_for_again(browser: Visitor, site: dict[str, bytes]) -> None:
+    host = SlowHost(site)
+    host.networks.set()
+    host.broken = True
+    with serving(host) as address:
+        browser.forget(address)
+        browser.browser.get(address)
+        browser.until_state("error")
+        assert browser.error() == "The networks could not be loaded (networks.bin: 404)"
+        host.broken = False
+        browser.touch("#remedy")
+        browser.until_state("drawn")
+        browser.forget(address)
+    browser.complaints()
+
+
+def test_twenty_photos_leave_the_memory_as_it_is(visitor: Visitor, python: Sketcher, tmp_path: Path) -> None:
+    # As close as the frame is: the quickest to draw.
+    (close,) = python.crops(portrait_of("astronaut.jpg"), framing="face")
     used = []
     for number in range(20):
         path = tmp_path / f"{number}.jpg"
-        portrait_of("astronaut.jpg").resize((300, 300 + number)).save(path)
+        close.image.resize((200 + 4 * number, 250 + 5 * number)).save(path)
         visitor.drop(path)
         visitor.says(f"{number}.jpg, drawn")
         visitor.browser.execute_cdp_cmd("HeapProfiler.collectGarbage", {})

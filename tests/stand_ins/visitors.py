@@ -95,6 +95,13 @@ class Visitor:
         media = [{"name": f"prefers-{name.replace('_', '-')}", "value": value} for name, value in features.items()]
         self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
 
+    def forget(self, address: str) -> None:
+        """As if this browser had never been there."""
+        self.browser.execute_cdp_cmd(
+            "Storage.clearDataForOrigin", {"origin": address.rstrip("/"), "storageTypes": "all"}
+        )
+        self.browser.execute_cdp_cmd("Network.clearBrowserCache", {})
+
     def open(self, address: str) -> None:
         self.browser.get(address)
         self.until_state("drawn")
@@ -154,6 +161,13 @@ class Visitor:
         code = "return arguments[0].getBoundingClientRect().toJSON()"
         found: dict[str, float] = self.script(code, self.find(selector))
         return found
+
+    def is_in_the_window(self, selector: str) -> bool:
+        """Whether all of a part is seen without scrolling."""
+        place = self.place(selector)
+        wide, high = self.script("return [innerWidth, innerHeight]")
+        within: bool = min(place["left"], place["top"]) >= 0 and place["right"] <= wide and place["bottom"] <= high
+        return within
 
     def seen(self, selector: str = "#pane img:last-of-type") -> bytes:
         """A picture on the page, as a PNG file."""

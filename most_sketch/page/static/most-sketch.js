@@ -26,7 +26,12 @@ export class Sketcher {
   /** With the networks that lie at `url`, where network.json is; `progress` hears {loaded, total} in bytes. */
   static async load(url = new URL("./", import.meta.url), progress = () => {}) {
     const sketcher = new Sketcher();
-    await sketcher.#start(String(url), progress);
+    try {
+      await sketcher.#start(String(url), progress);
+    } catch (error) {
+      sketcher.close();
+      throw error;
+    }
     return sketcher;
   }
 

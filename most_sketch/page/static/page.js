@@ -143,22 +143,22 @@ function next() {
   return undefined;
 }
 
-/** The shown face in another style, for its picture: as small as the network draws, which is quicker. */
+/** The shown face in a style, for the style's picture: close, and as small as the network draws, which is quicker. */
 function preview() {
   const photo = state.shown;
   const drawings = finished(photo);
   if (!drawings || photo.failed) return undefined;
   const [{ face, height }] = drawings;
   const least = state.about.least ?? height;
-  const { framing, finish } = state;
+  const { finish } = state;
   for (const { name: style, generator } of state.about.styles) {
     // A network that nobody has asked for yet is not downloaded for a small picture.
-    if (pictureIn(photo, face, style) || generator !== generatorOf(state.style)) continue;
-    const key = previewKey(face, style);
+    if (closeUp(photo, face, style) || generator !== generatorOf(state.style)) continue;
     const run = async () => {
-      const drawn = await state.sketcher.sketch(photo.file, { style, face, size: least, framing, finish });
-      photo.previews.set(key, drawn);
-      if (height === least) photo.drawings.set(keyOf(face, style), drawn);
+      const options = { style, face, size: least, framing: "face", finish };
+      const drawn = await state.sketcher.sketch(photo.file, options);
+      photo.previews.set(previewKey(face, style), drawn);
+      if (isClose(face) && height === least) photo.drawings.set(keyOf(face, style), drawn);
     };
     return { photo, main: false, said: "", run };
   }
@@ -170,12 +170,18 @@ function generatorOf(style) {
 }
 
 function previewKey(face, style) {
-  return JSON.stringify([face, style, state.framing, state.finish]);
+  return JSON.stringify([face, style, state.finish]);
 }
 
-/** A sketch of a face in a style, of any size. */
-function pictureIn(photo, face, style) {
-  return photo.drawings.get(keyOf(face, style)) ?? photo.previews.get(previewKey(face, style));
+/** Whether the sketch that is asked for shows the face as close as the pictures of styles do. */
+function isClose(face) {
+  return face === null || state.framing === "face" || !state.about.person;
+}
+
+/** A sketch in a style that shows a face close. */
+function closeUp(photo, face, style) {
+  const drawn = isClose(face) ? photo.drawings.get(keyOf(face, style)) : undefined;
+  return drawn ?? photo.previews.get(previewKey(face, style));
 }
 
 function lacking(photo) {
@@ -452,10 +458,9 @@ function shaped(content, width, height) {
   return figure;
 }
 
-/** On a phone the sketch is below what was touched. */
+/** On a phone the sketch and its buttons are below what was touched. */
 function bringIntoView() {
-  const { top, bottom } = $("#pane").getBoundingClientRect();
-  if (top < 0 || bottom > innerHeight) {
+  if ($("#pane").getBoundingClientRect().top < 0 || $("#keep").getBoundingClientRect().bottom > innerHeight) {
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     $("#stage").scrollIntoView({ block: "start", behavior: still ? "auto" : "smooth" });
   }
@@ -490,7 +495,7 @@ function thumb(blob, waiting = !blob) {
 function showStyles() {
   const styles = state.about?.styles ?? [];
   const [face] = state.shown?.looked && finished(state.shown) ? chosen(state.shown) : [];
-  const sketches = styles.map(({ name }) => state.shown && pictureIn(state.shown, face, name)?.sketch);
+  const sketches = styles.map(({ name }) => state.shown && closeUp(state.shown, face, name)?.sketch);
   const key = JSON.stringify([styles.map(({ name }) => name), sketches.map(numberOf), numberOf(state.shown)]);
   replace($("#styles"), key, () => styles.map(({ name, description }, index) => {
     const label = choice("style", name, name === state.style, name, sketches[index] ? thumb(sketches[index])

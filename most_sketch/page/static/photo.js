@@ -21,7 +21,7 @@ export async function readPhoto(blob) {
   if (!blob.size) throw new PhotoError("empty");
   const header = new Uint8Array(await blob.slice(0, HEADER_BYTES).arrayBuffer());
   const format = formatOf(header);
-  if (!format) throw new PhotoError("notAPicture");
+  if (!format) throw new PhotoError({ style: "styleFile", model: "weightsFile" }[madeHere(header)] ?? "notAPicture");
   const size = sizeOf(format, header);
   if (size && size[0] * size[1] > MAX_PIXELS) {
     throw new PhotoError("tooManyPixels", { width: size[0], height: size[1], most: MAX_PIXELS / 1e6 });
@@ -73,6 +73,12 @@ export function formatOf(bytes) {
   if (text.startsWith("RIFF") && text.slice(8, 12) === "WEBP") return "WebP";
   if (text.slice(4, 8) === "ftyp") return /avi[fs]/.test(text.slice(8)) ? "AVIF" : "HEIC";
   return undefined;
+}
+
+/** "style" or "model" for a file of safetensors that most-sketch wrote: somebody may drop a style that was taught. */
+function madeHere(bytes) {
+  if (bytes[8] !== "{".charCodeAt(0)) return undefined;
+  return new TextDecoder().decode(bytes.subarray(8)).match(/"most_sketch_(style|model)"/)?.[1];
 }
 
 /** Width and height that a file's header says, where that is quickly read; the browser asks the others. */

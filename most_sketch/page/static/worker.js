@@ -12,7 +12,6 @@ import { picture, resize, resizeFloats, round } from "./pillow.js";
 import { PhotoError, pixelsOf, readPhoto } from "./photo.js";
 import { encodePng } from "./files.js";
 
-const WASM = "ort/ort-wasm-simd-threaded.wasm";
 const THUMBNAIL = 160;
 const MOST_THREADS = 4;
 /** A sketch's height is a multiple of it, so that its width is whole. */
@@ -51,23 +50,14 @@ async function load({ url, threads }) {
   base = url;
   about = await (await fetched("network.json")).json();
   const first = about.styles[about.first].generator;
-  const names = [...new Set([WASM, about.pack, ...(about.packed[first] ? [] : [first])])];
-  const total = names.reduce((sum, name) => sum + about.sizes[name], 0);
-  let loaded = 0;
-  const contents = {};
-  await Promise.all(names.map(async (name) => {
-    contents[name] = await content(name, (bytes) => {
-      loaded += bytes;
-      self.postMessage({ progress: { loaded, total } });
-    });
-  }));
-  ort.env.wasm.wasmBinary = contents[WASM];
+  const [runtime, pack] = await contents([about.runtime, about.pack]);
+  ort.env.wasm.wasmBinary = runtime;
   ort.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(threads, MOST_THREADS) : 1;
   ort.env.logLevel = "error";
+  const networks = joined(pack);
   const part = (name) => {
-    if (!about.packed[name]) return contents[name];
     const [start, length] = about.packed[name];
-    return contents[about.pack].subarray(start, start + length);
+    return networks.subarray(start, start + length);
   };
   faceNetworks = {};
   for (const [name, file] of Object.entries(about.faces)) faceNetworks[name] = network(await session(part(file)));
@@ -82,18 +72,34 @@ async function fetched(name) {
   return response;
 }
 
-async function content(name, progress) {
-  const response = await fetched(name);
-  const bytes = new Uint8Array(about.sizes[name]);
-  let place = 0;
-  for (const reader = response.body.getReader(); ;) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    bytes.set(value, place);
-    place += value.length;
-    progress(value.length);
+/** What compressed files hold; the page hears how much of them has come. */
+async function contents(names) {
+  const total = names.reduce((sum, name) => sum + about.sizes[name], 0);
+  let loaded = 0;
+  const tell = () => self.postMessage({ progress: { loaded, total } });
+  tell();
+  return Promise.all(names.map(async (name) => {
+    const counted = new TransformStream({
+      transform(chunk, after) {
+        loaded += chunk.length;
+        tell();
+        after.enqueue(chunk);
+      },
+    });
+    const { body } = await fetched(name);
+    const stream = body.pipeThrough(counted).pipeThrough(new DecompressionStream("gzip"));
+    return new Uint8Array(await new Response(stream).arrayBuffer());
+  }));
+}
+
+/** A file of networks, in which the first byte of every two come before the second. */
+function joined(halves) {
+  const bytes = new Uint8Array(halves.length);
+  const second = Math.ceil(halves.length / 2);
+  for (let pair = 0; pair < second; pair++) {
+    bytes[2 * pair] = halves[pair];
+    bytes[2 * pair + 1] = halves[second + pair];
   }
-  if (place !== bytes.length) throw new Error(`${name}: cut short`);
   return bytes;
 }
 
@@ -108,13 +114,8 @@ function network(made) {
 
 async function generator(name) {
   if (!generators.has(name)) {
-    const total = about.sizes[name];
-    let loaded = 0;
-    const bytes = await content(name, (more) => {
-      loaded += more;
-      self.postMessage({ progress: { loaded, total } });
-    });
-    generators.set(name, await session(bytes));
+    const [halves] = await contents([name]);
+    generators.set(name, await session(joined(halves)));
   }
   return generators.get(name);
 }
