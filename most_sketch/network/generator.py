@@ -94,7 +94,8 @@ class Renderer(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.injection = nn.ModuleList(
-            StyleInjectionBlock(config.channels, config.injection_channels) for _ in range(config.injection_blocks)
+            StyleInjectionBlock(config.channels, config.injection_channels, config.modulation_kernel)
+            for _ in range(config.injection_blocks)
         )
         self.decoder = Decoder(config)
 
@@ -125,7 +126,7 @@ class Generator(nn.Module):
             else Constant(styles, channels)
         )
         self.detail = DetailEncoder(config.detail_channels) if config.detail_channels else None
-        self.matte = Matte(config.channels) if config.matting else None
+        self.matte = Matte(config.channels, config.matte_context) if config.matting else None
         self.matte_refinement = (
             MatteRefinement(config.stem_channels, config.detail_channels)
             if config.matting and config.detail_channels

@@ -14,11 +14,11 @@ class StyleInjection(nn.Module):
     features (B, C, H, W), style (B, C, H, W) -> (B, C, H, W). Paper: Fig. 2 (M2), gamma and beta.
     """
 
-    def __init__(self, channels: int, hidden_channels: int) -> None:
+    def __init__(self, channels: int, hidden_channels: int, kernel: int = 3) -> None:
         super().__init__()
         self.norm = InstanceNorm(channels, affine=False)
         self.hidden = nn.Conv2d(channels, hidden_channels, 3, padding=1)
-        self.modulation = nn.Conv2d(hidden_channels, 2 * channels, 3, padding=1)
+        self.modulation = nn.Conv2d(hidden_channels, 2 * channels, kernel, padding=kernel // 2)
 
     def forward(self, features: Tensor, style: Tensor) -> Tensor:
         gamma, beta = self.modulation(F.relu(self.hidden(style))).chunk(2, dim=1)
@@ -32,11 +32,11 @@ class StyleInjectionBlock(nn.Module):
     features (B, C, H, W), style (B, C, H, W) -> (B, C, H, W).
     """
 
-    def __init__(self, channels: int, hidden_channels: int) -> None:
+    def __init__(self, channels: int, hidden_channels: int, kernel: int = 3) -> None:
         super().__init__()
-        self.inject1 = StyleInjection(channels, hidden_channels)
+        self.inject1 = StyleInjection(channels, hidden_channels, kernel)
         self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
-        self.inject2 = StyleInjection(channels, hidden_channels)
+        self.inject2 = StyleInjection(channels, hidden_channels, kernel)
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, features: Tensor, style: Tensor) -> Tensor:

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from most_sketch.network.encoder import Context
+
 ALL_PERSON = 4.0
 """Logit everywhere before anything is learnt: the whole picture is drawn, as without a matte."""
 
@@ -16,15 +18,16 @@ PAPER, DRAWN = 0.04, 0.3
 class Matte(nn.Module):
     """How sure every place shows the person. Photo features (B, C, h, w) -> logits (B, 1, h, w)."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, context_blocks: int = 0) -> None:
         super().__init__()
         self.hidden = nn.Conv2d(channels, channels // 2, 3, padding=1)
+        self.context = Context(channels // 2, context_blocks) if context_blocks else nn.Identity()
         self.output = nn.Conv2d(channels // 2, 1, 1)
         nn.init.zeros_(self.output.weight)
         nn.init.constant_(self.output.get_parameter("bias"), ALL_PERSON)
 
     def forward(self, features: Tensor) -> Tensor:
-        logits: Tensor = self.output(F.relu(self.hidden(features)))
+        logits: Tensor = self.output(F.relu(self.context(self.hidden(features))))
         return logits
 
 

@@ -29,6 +29,9 @@ LARGEST_SLANT, LARGEST_END = 15, 0.35
 BEND = 40
 """Pixels between places that elastic bends move apart: an eye is about as wide."""
 
+TWO_PIECES = 0.3
+"""Share of new backgrounds that are made of two pictures."""
+
 BLUR_AT = 50
 """A background is blurred as if its picture were so many pixels wide: kernels stay small, whatever the frame."""
 
@@ -140,8 +143,7 @@ def end_photo(
     height, width = photo.shape[1:]
     side, slant, depth, tone = torch.rand(4, generator=generator).tolist()
     angle = int(4 * side) * math.pi / 2 + (slant - 0.5) * math.radians(2 * LARGEST_SLANT)
-    down, across = torch.linspace(-1, 1, height)[:, None], torch.linspace(-1, 1, width)[None]
-    beyond = across * math.cos(angle) + down * math.sin(angle) > 1 - LARGEST_END * depth
+    beyond = _across(height, width, angle) > 1 - LARGEST_END * depth
     # Paper-white as often as any other grey.
     fill = 1.0 if tone < 0.5 else 4 * tone - 3
     return torch.where(beyond, fill, photo), torch.where(beyond, 1.0, sketch), torch.where(beyond, 0.0, matte)
@@ -150,11 +152,15 @@ def end_photo(
 def cast_shadow(photo: Tensor, direction: float, place: float, depth: float) -> Tensor:
     """Darken one side with a soft edge, as side light does. All three numbers in [0, 1)."""
     height, width = photo.shape[1:]
-    angle = 2 * math.pi * direction
-    down, across = torch.linspace(-1, 1, height)[:, None], torch.linspace(-1, 1, width)[None]
-    far = across * math.cos(angle) + down * math.sin(angle) - (place - 0.5)
+    far = _across(height, width, 2 * math.pi * direction) - (place - 0.5)
     light = 1 - (0.3 + 0.5 * depth) * torch.sigmoid(5 * far)
     return (photo + 1) * light - 1
+
+
+def _across(height: int, width: int, angle: float) -> Tensor:
+    """How far every place of a picture (height, width) lies in a direction: 0 in the middle, 1 at a border ahead."""
+    down, across = torch.linspace(-1, 1, height)[:, None], torch.linspace(-1, 1, width)[None]
+    return across * math.cos(angle) + down * math.sin(angle)
 
 
 def compress(photo: Tensor, quality: int) -> Tensor:
@@ -177,9 +183,24 @@ class Backgrounds:
             raise InputError(f"{folder}: no pictures for backgrounds")
 
     def piece(self, height: int, width: int, generator: torch.Generator) -> Tensor:
-        """A random piece of a random picture, a third to all of it, as (3, height, width) in [-1, 1].
+        """A background as (3, height, width) in [-1, 1]: a piece of a random picture, or two side by side.
 
-        Half of them are out of focus and lit otherwise than the person, as backgrounds of portraits are.
+        So walls, trees and flags end beside a head, too.
+        """
+        piece = self._one(height, width, generator)
+        if not _happens(TWO_PIECES, generator):
+            return piece
+        direction, place, soft = torch.rand(3, generator=generator).tolist()
+        far = _across(height, width, 2 * math.pi * direction) - (place - 0.5)
+        beside = torch.sigmoid(far * width / (0.5 + 8 * soft**2))
+        return piece + (self._one(height, width, generator) - piece) * beside
+
+    def _one(self, height: int, width: int, generator: torch.Generator) -> Tensor:
+        """A random piece of a random picture, a third to all of it.
+
+        Half of them are out of focus and lit otherwise than the person, as backgrounds of portraits are. A quarter are
+        small and repeated, mirrored, and an eighth get blotches like leaves: small pictures enlarged have no detail as
+        fine as that.
         """
         picture = _read(self.paths[int(torch.randint(len(self.paths), (), generator=generator))])
         size, down, across = torch.rand(3, generator=generator).tolist()
@@ -191,8 +212,35 @@ class Backgrounds:
         if focus < 0.5:
             small = TF.resize(piece, [BLUR_AT * height // width, BLUR_AT], antialias=True)
             piece = (TF.gaussian_blur(small, [9, 9], [0.3 + 2.2 * far] * 2) + 1) * (0.2 + light) - 1
+        elif focus < 0.75:
+            share = 1 / (1.5 + 4.5 * far)
+            small = TF.resize(piece, [max(2, int(height * share)), max(2, int(width * share))], antialias=True)
+            return _mirrored(small, height, width).clamp(-1, 1)
         resized: Tensor = TF.resize(piece, [height, width], antialias=True)
+        if focus > 0.875:
+            dark, bright = torch.rand(2, 3, 1, 1, generator=generator) * 1.6 - 0.8
+            leaves = dark + (bright - dark) * _blotches(height, width, 3 + int(20 * far), generator)
+            resized = resized + 0.8 * (leaves - resized)
         return resized.clamp(-1, 1)
+
+
+def _blotches(height: int, width: int, size: int, generator: torch.Generator) -> Tensor:
+    """Random blotches of two sizes with sharp edges, (1, height, width) in [0, 1]; the larger are `size` pixels."""
+    total = torch.zeros(1, 1, height, width)
+    for pixels in (size, max(2, size // 3)):
+        coarse = torch.randn(1, 1, height // pixels + 4, width // pixels + 4, generator=generator)
+        total += F.interpolate(coarse, size=(height, width), mode="bicubic", align_corners=True)
+    return torch.sigmoid(4 * total)[0]
+
+
+def _mirrored(picture: Tensor, height: int, width: int) -> Tensor:
+    """A picture (C, h, w) repeated over (C, height, width), every second time mirrored."""
+
+    def places(length: int, period: int) -> Tensor:
+        place = torch.arange(length) % (2 * period)
+        return torch.where(place < period, place, 2 * period - 1 - place)
+
+    return picture[:, places(height, picture.shape[1])][:, :, places(width, picture.shape[2])]
 
 
 def start_of_square(size: int, side: int, place: float) -> int:

@@ -27,7 +27,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "elastic": (0, 1000),
     "rotate": (0, 180),
     **dict.fromkeys(("generator_rate", "discriminator_rate", "betas", "decay_from"), SHARE),
-    **dict.fromkeys(("ema_decay", "memory_decay", "cross_style"), SHARE),
+    **dict.fromkeys(("ema_decay", "memory_decay", "cross_style", "likeness_styles"), SHARE),
     **dict.fromkeys(("tone", "background", "shadow", "blur", "noise", "jpeg"), SHARE),
 }
 """Smallest and largest value of those settings that have one."""
@@ -51,6 +51,8 @@ class LossWeights:
     checkerboard: float = 0.0
     """Of waves of two pixels along the diagonal, which no artist draws: drawings whose losses are computed at half the
     size say nothing of them. Beyond the paper."""
+    likeness: float = 0.0
+    """Of tones that are not the photo's, for the styles that `likeness_styles` names. Beyond the paper."""
     matte: float = 20.0
     """Of person and background, where the network tells them apart (`matting`). Beyond the paper."""
 
@@ -124,6 +126,8 @@ class TrainConfig:
     """Share of the drawings made in another style than their pair's. There is no sketch of that style, so only the
     adversarial loss, without the photo, and the content loss apply. It teaches a style with studio photos, say, to
     draw the photos of the others. One sample of each rank's share of a batch keeps its style. Beyond the paper."""
+    likeness_styles: tuple[float, ...] = (1.0,)
+    """How much of the loss `likeness` sketches of each style have, in the order of the styles; none those not named."""
     train_warp: bool = False
     """Train the warp anew for these pairs (`warp_training`), though `--init` brings one that is trained."""
     hold_out: int = 10

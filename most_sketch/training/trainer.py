@@ -66,6 +66,8 @@ class Trainer:
         self.config = config
         self.execution = execution
         self.reduce = torch.tensor(of_each_style("reduce", config.reduce, len(model.styles)))
+        likeness = config.likeness_styles[: len(model.styles)]
+        self.likeness = torch.tensor([*likeness, *[0.0] * (len(model.styles) - len(likeness))])
         self.step = 0
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
@@ -137,6 +139,9 @@ class Trainer:
         terms = drawing.terms | self.objective.terms(fake, rng)
         if self.config.losses.checkerboard:
             terms["checkerboard"] = losses.checkerboard(drawing.sketch)
+        if self.config.losses.likeness:
+            weight = to_device(self.likeness[drawn], device)
+            terms["likeness"] = (weight * losses.likeness(drawing.sketch, photo, matte)).mean()
         total = self.objective.total(terms)
         self.generator_optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(total)

@@ -16,7 +16,7 @@ from most_sketch.network.encoder import Context, Encoder
 from most_sketch.network.generator import Generator, Renderer, crop_to, pad_to_stride
 from most_sketch.network.injection import StyleInjection
 from most_sketch.network.layers import InstanceNorm, PictureConv, upsampled_conv
-from most_sketch.network.matte import clear_paper
+from most_sketch.network.matte import Matte, clear_paper
 from most_sketch.network.memory import Memory
 from most_sketch.network.warp import Warp, bent
 from most_sketch.training.config import PRESETS
@@ -425,3 +425,27 @@ def test_waves_of_two_pixels_go_along_the_diagonal_and_stay_along_the_axes() -> 
     torch.testing.assert_close(without_checkerboard(lines.mT)[..., 2:-2, 2:-2], lines.mT[..., 2:-2, 2:-2])
     flat = torch.full((1, 1, 5, 4), 0.3)
     torch.testing.assert_close(without_checkerboard(flat), flat)
+
+
+def test_gamma_and_beta_come_from_kernels_of_the_side_that_the_config_says() -> None:
+    torch.manual_seed(0)
+    narrow = replace(PORTRAIT, modulation_kernel=1)
+    sides = [Generator(each).renderer.injection[0].inject1.modulation.weight.shape[-1] for each in (PORTRAIT, narrow)]
+    assert sides == [3, 1]
+    assert Generator(narrow)(torch.rand(1, 3, 48, 40) * 2 - 1, torch.tensor([0])).shape == (1, 1, 48, 40)
+    with pytest.raises(ValueError, match="modulation_kernel"):
+        replace(PORTRAIT, modulation_kernel=4)
+
+
+def test_a_matte_with_context_begins_as_one_without_and_then_looks_far() -> None:
+    torch.manual_seed(0)
+    near, far = Matte(8), Matte(8, context_blocks=2)
+    torch.nn.init.normal_(near.output.weight)
+    far.load_state_dict(near.state_dict(), strict=False)
+    features = torch.randn(1, 8, 16, 16)
+    assert torch.equal(near(features), far(features))
+    torch.nn.init.normal_(far.context.output.weight)
+    changed = features.clone()
+    changed[..., -1] += 5
+    assert torch.equal(near(features)[..., 0], near(changed)[..., 0])
+    assert not torch.equal(far(features)[..., 0], far(changed)[..., 0])

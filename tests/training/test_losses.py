@@ -107,3 +107,44 @@ def test_checkerboard_answers_to_a_checkerboard_and_to_no_line() -> None:
     lines = (1.0 - 2.0 * (rows % 2)).expand(6, 8)
     values = [losses.checkerboard(picture[None, None]).item() for picture in (board, lines, torch.full((6, 8), 0.3))]
     assert values == [1, 0, 0]
+
+
+def portrait() -> tuple[torch.Tensor, torch.Tensor]:
+    """A photo (1, 3, 96, 80) with tones of all sizes, and a person (1, 1, 96, 80) in its middle."""
+    torch.manual_seed(0)
+    coarse = [torch.nn.functional.interpolate(torch.randn(1, 1, 96 // s, 80 // s), (96, 80)) for s in (4, 8, 16)]
+    person = torch.zeros(1, 1, 96, 80)
+    person[..., 16:96, 16:64] = 1
+    return (0.2 * sum(coarse)).clamp(-1, 1).expand(-1, 3, -1, -1), person
+
+
+def test_likeness_is_nothing_for_the_photos_own_tones_at_any_contrast_and_two_for_their_negative() -> None:
+    photo, person = portrait()
+    grey = photo[:, :1]
+    on_paper = 1 - (1 - grey) * person
+    for sketch, expected in ((on_paper, 0), (0.3 * on_paper + 0.6, 0), (-on_paper, 2)):
+        torch.testing.assert_close(losses.likeness(sketch, photo, person), torch.tensor([float(expected)]))
+    other = torch.randn(1, 1, 96, 80)
+    assert losses.likeness(other, photo, person).item() == pytest.approx(1, abs=0.3)
+
+
+def test_likeness_leaves_strokes_the_light_and_what_is_far_from_the_person_out() -> None:
+    photo, person = portrait()
+    sketch = 1 - (1 - photo[:, :1]) * person
+    strokes = sketch + 0.3 * (torch.arange(80) % 2 * 2.0 - 1)
+    assert losses.likeness(strokes, photo, person).item() < 1e-5
+    lit = photo + torch.linspace(-0.3, 0.3, 80)
+    assert losses.likeness(1 - (1 - lit[:, :1]) * person, photo, person).item() < 0.1
+    behind = torch.where(person > 0, photo, torch.rand_like(photo))
+    torch.testing.assert_close(losses.likeness(sketch, behind, person), losses.likeness(sketch, photo, person))
+
+
+def test_likeness_is_of_each_sample_and_has_a_gradient_where_a_sketch_is_blank() -> None:
+    photo, person = portrait()
+    sketches = torch.cat([photo[:, :1], torch.ones_like(person)]).requires_grad_()
+    each = losses.likeness(sketches, photo.expand(2, -1, -1, -1), person.expand(2, -1, -1, -1))
+    assert each.shape == (2,)
+    each.sum().backward()
+    assert sketches.grad is not None
+    assert sketches.grad.isfinite().all()
+    assert losses.likeness(photo[:, :1], photo, torch.zeros_like(person)).isfinite().all()
