@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import re
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
@@ -497,6 +496,9 @@ def test_the_sketch_alone_is_printed(visitor: Visitor) -> None:
     assert base64.b64decode(printed).count(b"/Type /Page\n") == 1
 
 
+NETWORKS = "/networks.bin"
+
+
 class SlowHost(dict[str, bytes]):
     """A site of which the networks come when they are let go, or not at all; it knows what was asked for."""
 
@@ -508,7 +510,7 @@ class SlowHost(dict[str, bytes]):
 
     def get(self, name: str, default: object = None) -> Any:
         self.asked.append(name)
-        if name.endswith("/networks.bin"):
+        if name.endswith(NETWORKS):
             self.networks.wait(PATIENCE)
             if self.broken:
                 return default
@@ -517,15 +519,18 @@ class SlowHost(dict[str, bytes]):
 
 def test_the_first_visit_and_the_next_without_a_network(browser: Visitor, site: dict[str, bytes]) -> None:
     host = SlowHost(site)
+    first, second = (len(next(host[name] for name in host if name.endswith(end))) for end in ("/runtime.bin", NETWORKS))
+    total = first + second
     with serving(host) as address:
         browser.forget(address)
         browser.requests()
         browser.browser.get(address)
         # What it does is seen before the networks are there, and how much of them is.
         assert browser.state() == "loading"
-        browser.until(lambda: re.fullmatch(r"Loading the networks: 3\.\d of \d\.\d MB, \d\d %", browser.status()))
+        megabytes = f"{first / 1e6:.1f} of {total / 1e6:.1f} MB"
+        browser.says(f"Loading the networks: {megabytes}, {100 * first // total} %")
         assert browser.script("return [...document.images].every(image => image.complete && image.naturalWidth)")
-        assert 0.5 < browser.script("return document.querySelector('#progress').value") < 1
+        assert browser.script("return document.querySelector('#progress').value") == pytest.approx(first / total)
         # A photo that is there before them waits.
         browser.drop(EXAMPLES / "astronaut.jpg")
         browser.says("astronaut.jpg is drawn as soon as the networks are there")
