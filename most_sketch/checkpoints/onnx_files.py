@@ -25,7 +25,7 @@ the face detector's graphs are called."""
 PERSON_PARTS = ("warp.", "photo_encoder.", "matte.")
 """How the names of the weights begin that a network's `person_graph` has places for."""
 
-GRAPHS = 2
+GRAPHS = 3
 """To be counted up whenever the graphs of networks change: what the cache holds is not found then."""
 
 INSTALL = "pip install 'most-sketch[onnx]'"

@@ -1,7 +1,6 @@
 """A thin last stage at full resolution: the rest of the network works at half the size. Beyond the paper.
 
-The photo's own detail comes to it, and to the matte, beside the encoder. On its way it is folded into the stem's
-features, four pixels into the channels of one place, so that whatever handles those handles it too.
+The photo's own detail comes to it, and to the matte, beside the encoder and beside the stem's features.
 """
 
 from __future__ import annotations
@@ -10,27 +9,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from most_sketch.network.layers import PictureConv, UpsamplingBlock
+from most_sketch.network.layers import PictureConv, UpsamplingBlock, conv_of_both
 
-FOLD = 2
+STEM_PLACE = 2
 """Pixels of the full resolution per place of the stem's features, along each side."""
 
 
 class DetailEncoder(nn.Module):
-    """What a photo shows at full resolution. (B, 3, H, W) in [-1, 1] -> (B, 4 c_detail, H / 2, W / 2), folded."""
+    """What a photo shows at full resolution. (B, 3, H, W) in [-1, 1] -> (B, c_detail, H, W)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.conv = nn.Conv2d(3, channels, 5, padding=2)
 
     def forward(self, photo: Tensor) -> Tensor:
-        return F.pixel_unshuffle(F.leaky_relu(self.conv(photo), 0.2), FOLD)
-
-
-def unfold(stem: Tensor, channels: int) -> tuple[Tensor, Tensor]:
-    """The stem's features (B, c_stem, h, w) and the detail (B, c_detail, 2h, 2w) that was folded behind them."""
-    width = stem.shape[1] - FOLD**2 * channels
-    return stem[:, :width], F.pixel_shuffle(stem[:, width:], FOLD)
+        return F.leaky_relu(self.conv(photo), 0.2)
 
 
 class DetailDecoder(nn.Module):
@@ -85,7 +78,7 @@ class MatteRefinement(nn.Module):
 
     def forward(self, logits: Tensor, stem: Tensor, detail: Tensor) -> Tensor:
         half = F.interpolate(logits, stem.shape[-2:], mode="bilinear")
-        hidden = F.relu(self.coarse(torch.cat([stem, half], dim=1)))
-        hidden = torch.cat([F.interpolate(hidden, scale_factor=float(FOLD), mode="bilinear"), detail], dim=1)
+        hidden = F.relu(conv_of_both(self.coarse, stem, half))
+        hidden = torch.cat([F.interpolate(hidden, scale_factor=float(STEM_PLACE), mode="bilinear"), detail], dim=1)
         refined: Tensor = self.output(F.relu(self.fine(hidden)))
-        return refined + F.interpolate(half, scale_factor=float(FOLD), mode="bilinear")
+        return refined + F.interpolate(half, scale_factor=float(STEM_PLACE), mode="bilinear")

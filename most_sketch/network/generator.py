@@ -13,7 +13,6 @@ from most_sketch.network.detail import (
     DetailDecoder,
     DetailEncoder,
     MatteRefinement,
-    unfold,
     without_checkerboard,
 )
 from most_sketch.network.encoder import Encoder
@@ -43,7 +42,8 @@ def crop_to(image: Tensor, height: int, width: int) -> Tensor:
 class Decoder(nn.Module):
     """Residual blocks that double the resolution, then an output convolution. Paper: section III-A.
 
-    features (B, c, H / s, W / s) of feature stride s, and the photo's stem features -> sketch (B, 1, H, W) in [-1, 1].
+    features (B, c, H / s, W / s) of feature stride s, and the photo's stem, as `Generator.encode` has it -> sketch
+    (B, 1, H, W) in [-1, 1].
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -58,7 +58,6 @@ class Decoder(nn.Module):
             self.upsample.append(UpsamplingBlock(width, narrower, config.stem_channels if last and config.skip else 0))
             width = narrower
         self.skip = config.skip
-        self.detail_channels = config.detail_channels
         self.detail = (
             DetailDecoder(width, config.detail_channels, config.feature_stride) if config.detail_channels else None
         )
@@ -70,18 +69,17 @@ class Decoder(nn.Module):
         finish = nn.Sequential(nn.LeakyReLU(0.2), PictureConv(config.output_channels, 1, 5, config.feature_stride))
         self.finish = nn.Identity() if config.output_channels == 1 else finish
 
-    def forward(self, features: Tensor, stem: Tensor) -> Tensor:
+    def forward(self, features: Tensor, stem: tuple[Tensor, ...]) -> Tensor:
         features = self.blocks(features)
+        first, *details = stem
         *inner, last = self.upsample
         for block in inner:
             features = block(features)
+        features = last(features, first if self.skip else None)
         if self.detail is None:
-            features = last(features, stem if self.skip else None)
             return torch.tanh(self.finish(self.shuffle(self.output(features))))
-        stem, detail = unfold(stem, self.detail_channels)
-        features = last(features, stem if self.skip else None)
         enlarged = F.interpolate(self.output(features), scale_factor=2.0, mode="bilinear")
-        return without_checkerboard(torch.tanh(enlarged + self.detail(features, detail)))
+        return without_checkerboard(torch.tanh(enlarged + self.detail(features, *details)))
 
 
 class Renderer(nn.Module):
@@ -99,7 +97,9 @@ class Renderer(nn.Module):
         )
         self.decoder = Decoder(config)
 
-    def forward(self, features: Tensor, style_map: Tensor, stem: Tensor, matte: Tensor | None = None) -> Tensor:
+    def forward(
+        self, features: Tensor, style_map: Tensor, stem: tuple[Tensor, ...], matte: Tensor | None = None
+    ) -> Tensor:
         if matte is not None:
             features, style_map, stem = cut_out(matte, features, style_map, stem)
         for block in self.injection:
@@ -150,7 +150,8 @@ class Generator(nn.Module):
         for renderer, places in self._places_by_renderer(style).items():
             order += places
             paper = self._paper_of(style[places])
-            drawn.append(self.render(features[places], style_map[places], stem[places], paper, renderer))
+            own = [part[places] for part in (features, style_map, *stem)]
+            drawn.append(self.render(own[0], own[1], tuple(own[2:]), paper, renderer))
         sketches = torch.cat(drawn)[torch.tensor(order, device=style.device).argsort()]
         return crop_to(sketches, height, width)
 
@@ -165,30 +166,33 @@ class Generator(nn.Module):
         sureness: Tensor = torch.sigmoid(self.matte(self.encode(photo)[0]))
         return sureness
 
-    def encode(self, photo: Tensor) -> tuple[Tensor, Tensor]:
-        """Features and the stem's of a photo (B, 3, H, W) in [-1, 1], bent where the network has a warp."""
+    def encode(self, photo: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Features of a photo (B, 3, H, W) in [-1, 1], bent where the network has a warp, and its stem.
+
+        That is the stem's features and, in a network that has it, the photo's detail.
+        """
         photo = photo if self.warp is None else self.warp(photo)
         return self.encode_padded(pad_to_stride(photo, self.config.feature_stride))
 
     def encode_padded(
         self, photo: Tensor, encoder: Callable[[Tensor], tuple[Tensor, Tensor]] | None = None
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """As `encode`, of a photo whose sides are multiples of the feature stride; `encoder` is its own if none."""
         features, stem = (self.photo_encoder if encoder is None else encoder)(photo)
-        return features, stem if self.detail is None else torch.cat([stem, self.detail(photo)], dim=1)
+        return features, (stem,) if self.detail is None else (stem, self.detail(photo))
 
-    def refine(self, matte: Tensor, stem: Tensor) -> Tensor:
+    def refine(self, matte: Tensor, stem: tuple[Tensor, ...]) -> Tensor:
         """A matte's logits (B, 1, h, w) at full resolution, if the network has a photo's detail, else as they are."""
         if self.matte_refinement is None:
             return matte
-        refined: Tensor = self.matte_refinement(matte, *unfold(stem, self.config.detail_channels))
+        refined: Tensor = self.matte_refinement(matte, *stem)
         return refined
 
     def render(
         self,
         features: Tensor,
         style_map: Tensor,
-        stem: Tensor,
+        stem: tuple[Tensor, ...],
         paper: Tensor | float = 1.0,
         renderer: nn.Module | None = None,
     ) -> Tensor:

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from most_sketch.network.detail import STEM_PLACE
 from most_sketch.network.encoder import Context
 
 ALL_PERSON = 4.0
@@ -31,13 +32,19 @@ class Matte(nn.Module):
         return logits
 
 
-def cut_out(logits: Tensor, *features: Tensor) -> list[Tensor]:
+def cut_out(
+    logits: Tensor, features: Tensor, style_map: Tensor, stem: tuple[Tensor, ...]
+) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
     """Features without what they say of the background: each (B, C, k h, k w) times the matte.
 
-    Logits (B, 1, h, w). What is drawn does not teach the matte, which would let through whatever the sketches show.
+    Logits (B, 1, h, w). A photo's detail is cut out as the stem's features of its place are. What is drawn does not
+    teach the matte, which would let through whatever the sketches show.
     """
     matte = torch.sigmoid(logits.detach())
-    return [each * F.interpolate(matte, each.shape[-2:], mode="bilinear") for each in features]
+    first, *details = stem
+    of_stem = F.interpolate(matte, first.shape[-2:], mode="bilinear")
+    of_details = [detail * F.interpolate(of_stem, scale_factor=float(STEM_PLACE)) for detail in details]
+    return features * matte, style_map * matte, (first * of_stem, *of_details)
 
 
 def clear_paper(logits: Tensor, sketch: Tensor, paper: Tensor | float = 1.0) -> Tensor:

@@ -30,7 +30,8 @@ class EncodedPair:
 
     features: Tensor
     """(1, C, H / s, W / s) of the photo."""
-    stem: Tensor
+    stem: tuple[Tensor, ...]
+    """As `Generator.encode` has it."""
     target: Tensor
     """The drawing, (1, 1, H, W) in [-1, 1]."""
 
@@ -45,12 +46,16 @@ class EncodedPair:
             unit = picture.shape[-1] // width
             return picture[..., top * unit : (top + high) * unit, left * unit : (left + wide) * unit]
 
-        return EncodedPair(**{name: cut(part) for name, part in vars(self).items()})
+        return EncodedPair(cut(self.features), tuple(map(cut, self.stem)), cut(self.target))
 
 
 def batched(pairs: Sequence[EncodedPair]) -> EncodedPair:
     """Pairs of one size as a batch."""
-    return EncodedPair(*(torch.cat(parts) for parts in zip(*(vars(pair).values() for pair in pairs), strict=True)))
+    stems = zip(*(pair.stem for pair in pairs), strict=True)
+    features, target = (
+        torch.cat(parts) for parts in zip(*((pair.features, pair.target) for pair in pairs), strict=True)
+    )
+    return EncodedPair(features, tuple(map(torch.cat, stems)), target)
 
 
 @torch.no_grad()
@@ -59,7 +64,8 @@ def encode(generator: Generator, photo: Tensor, sketch: Tensor) -> EncodedPair:
     stride, device = generator.config.feature_stride, next(generator.parameters()).device
     target = pad_to_stride(sketch[None], stride)
     features, stem = generator.encode(photo[None].to(device))
-    return EncodedPair(*(part.half().cpu() for part in (features, stem, target)))
+    features, target, *parts = (part.half().cpu() for part in (features, target, *stem))
+    return EncodedPair(features, tuple(parts), target)
 
 
 def draw_encoded(
@@ -69,9 +75,9 @@ def draw_encoded(
 
     `renderer` is the network's own if there is none.
     """
-    features, stem = (part.float().to(memory.keys.device) for part in (pair.features, pair.stem))
+    features, *stem = (part.float().to(memory.keys.device) for part in (pair.features, *pair.stem))
     style = torch.zeros(len(features), dtype=torch.long, device=features.device)
-    return generator.render(features, memory.read(features, style), stem, paper, renderer)
+    return generator.render(features, memory.read(features, style), tuple(stem), paper, renderer)
 
 
 @torch.no_grad()

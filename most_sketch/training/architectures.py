@@ -102,7 +102,7 @@ class MostNetTraining(nn.Module):
 
         return Drawing(self._render(features, style_map, stem, logits, target), terms, figures)
 
-    def _matte_loss(self, logits: Tensor, stem: Tensor, matte: Tensor) -> Tensor:
+    def _matte_loss(self, logits: Tensor, stem: tuple[Tensor, ...], matte: Tensor) -> Tensor:
         """Loss of the matte that cuts features out, and of the refined matte, if there is one, that cuts the sketch."""
         loss = losses.matte(logits, matte)
         if self.generator.matte_refinement is None:
@@ -110,7 +110,12 @@ class MostNetTraining(nn.Module):
         return loss + losses.matte(self.generator.refine(logits, stem), matte)
 
     def _render(
-        self, features: Tensor, style_map: Tensor, stem: Tensor, matte: Tensor | None, target: Tensor
+        self,
+        features: Tensor,
+        style_map: Tensor,
+        stem: tuple[Tensor, ...],
+        matte: Tensor | None,
+        target: Tensor,
     ) -> Tensor:
         sketch: Tensor = self._renderer[0](features, style_map, stem, matte)
         return crop_to(sketch, *target.shape[-2:]).float()

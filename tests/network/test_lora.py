@@ -19,11 +19,11 @@ def renderer() -> Renderer:
     return Renderer(TINY)
 
 
-def inputs() -> tuple[Tensor, Tensor, Tensor]:
+def inputs() -> tuple[Tensor, Tensor, tuple[Tensor]]:
     torch.manual_seed(1)
     features = torch.randn(1, TINY.channels, 6, 5)
     side = TINY.feature_stride // TINY.stem_stride
-    return features, torch.randn_like(features), torch.randn(1, TINY.stem_channels, 6 * side, 5 * side)
+    return features, torch.randn_like(features), (torch.randn(1, TINY.stem_channels, 6 * side, 5 * side),)
 
 
 def test_nothing_is_changed_before_something_is_learnt(renderer: Renderer) -> None:

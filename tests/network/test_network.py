@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
+from torch.utils._pytree import tree_map_only
 
 from most_sketch.network.baselines import ResNetGenerator, UNet256
 from most_sketch.network.build import draw
@@ -15,8 +17,8 @@ from most_sketch.network.discriminator import PatchDiscriminator
 from most_sketch.network.encoder import Context, Encoder
 from most_sketch.network.generator import Generator, Renderer, crop_to, pad_to_stride
 from most_sketch.network.injection import StyleInjection
-from most_sketch.network.layers import InstanceNorm, PictureConv, upsampled_conv
-from most_sketch.network.matte import Matte, clear_paper
+from most_sketch.network.layers import InstanceNorm, PictureConv, conv_of_both, upsampled_conv
+from most_sketch.network.matte import Matte, clear_paper, cut_out
 from most_sketch.network.memory import Memory
 from most_sketch.network.warp import Warp, bent
 from most_sketch.training.config import PRESETS
@@ -125,6 +127,18 @@ def test_what_the_matte_leaves_out_is_not_drawn() -> None:
     torch.testing.assert_close(generator(photo, style), generator(other, style))
 
 
+def test_a_photos_detail_is_cut_out_as_the_stem_of_its_place() -> None:
+    torch.manual_seed(0)
+    logits, features = torch.randn(1, 1, 3, 2), torch.ones(1, 4, 3, 2)
+    cut, style_map, (stem, detail) = cut_out(
+        logits, features, features, (torch.ones(1, 2, 12, 8), torch.ones(1, 3, 24, 16))
+    )
+    assert torch.equal(cut, logits.sigmoid().expand(1, 4, 3, 2))
+    assert torch.equal(cut, style_map)
+    assert len(stem.unique()) > 6
+    assert torch.equal(detail[:, :2], stem.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3))
+
+
 @pytest.mark.parametrize("size", [(1, 1), (5, 7), (16, 12)])
 def test_upsampling_and_convolving_at_once_is_the_same(size: tuple[int, int]) -> None:
     torch.manual_seed(0)
@@ -132,6 +146,18 @@ def test_upsampling_and_convolving_at_once_is_the_same(size: tuple[int, int]) ->
     enlarged = torch.nn.functional.interpolate(features, scale_factor=2.0, mode="nearest")
     wanted = torch.nn.functional.conv2d(enlarged, weight, padding=1)
     torch.testing.assert_close(upsampled_conv(features, weight), wanted, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (5, 7), (16, 12)])
+def test_what_is_exported_computes_the_same(size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    features, weight = torch.randn(2, 3, *size), torch.randn(4, 3, 3, 3)
+    more, conv = torch.randn(2, 16, *size), torch.nn.Conv2d(19, 4, 3, padding=1)
+    wanted = upsampled_conv(features, weight), conv_of_both(conv, more, features)
+    monkeypatch.setattr(torch.compiler, "is_exporting", lambda: True)
+    exported = upsampled_conv(features, weight), conv_of_both(conv, more, features)
+    for ours, theirs in zip(exported, wanted, strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -245,7 +271,7 @@ def test_gradients_do_not_depend_on_the_memory_format(network: torch.nn.Module, 
     inputs = {
         Encoder: (photo,),
         Context: (features,),
-        Renderer: (features, features, photo),
+        Renderer: (features, features, (photo,)),
         PatchDiscriminator: (photo, sketch, None),
     }
     for parameter in network.parameters():  # some begin at zero
@@ -254,7 +280,9 @@ def test_gradients_do_not_depend_on_the_memory_format(network: torch.nn.Module, 
     for memory_format in (torch.contiguous_format, torch.channels_last):
         network.double().to(memory_format=memory_format).zero_grad()
         given = inputs.get(type(network), (photo, None))
-        drawn = network(*(image if image is None else image.contiguous(memory_format=memory_format) for image in given))
+        drawn = network(
+            *tree_map_only(torch.Tensor, partial(torch.Tensor.contiguous, memory_format=memory_format), given)
+        )
         outputs = drawn if isinstance(drawn, (list, tuple)) else [drawn]
         # Sums of squares: the gradient of a plain sum is the same in every format.
         torch.autograd.backward([output.square().sum() for output in outputs])
