@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,18 +60,24 @@ def _search(mesh: object, picture: Image.Image, margin: float) -> np.ndarray | N
 
 
 def write_points(root: Path) -> None:
-    """Write the points of all pictures of a paired set."""
+    """Write the points of all pictures of a paired set, but of those whose points would have one name.
+
+    FS2K's `photo/photo2` and `photo/photo3` have such; `most-sketch prepare --list` parts them.
+    """
     for word, points_folder in FOLDERS.items():
         folders = [path for path in sorted(root.rglob("*")) if word in path.name.lower() and path.is_dir()]
-        folders = [path for path in folders if path.name not in FOLDERS.values()]
-        for path, points in points_of(pictures(folders)):
+        paths = pictures(path for path in folders if path.name not in FOLDERS.values())
+        goes_to = {path: path.parent.parent / points_folder / f"{path.stem}.pts" for path in paths}
+        sharing = Counter(goes_to.values())
+        for path in (path for path in paths if sharing[goes_to[path]] > 1):
+            sys.stderr.write(f"{path}: no points, for another picture's would have the name {goes_to[path]} too\n")
+        for path, points in points_of([path for path in paths if sharing[goes_to[path]] == 1]):
             if points is None:
                 sys.stderr.write(f"{path}: no face found\n")
                 continue
-            target = path.parent.parent / points_folder / f"{path.stem}.pts"
-            target.parent.mkdir(exist_ok=True)
+            goes_to[path].parent.mkdir(exist_ok=True)
             lines = "".join(f"{x:.1f} {y:.1f}\n" for x, y in points)
-            target.write_text(f"version: 1\nn_points: {len(points)}\n{{\n{lines}}}\n")
+            goes_to[path].write_text(f"version: 1\nn_points: {len(points)}\n{{\n{lines}}}\n")
 
 
 if __name__ == "__main__":

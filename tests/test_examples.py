@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import subprocess
 import sys
@@ -43,6 +44,23 @@ def test_a_photo_full_of_people_has_no_piece(person_masks: ModuleType) -> None:
     person = np.ones((250, 400))
     person[:, :30] = 0
     assert person_masks.largest_piece(person) is None
+
+
+def test_points_of_two_pictures_never_share_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(EXAMPLES)
+    script = importlib.import_module("face_landmarks")
+    for name in ("photo2/image0001", "photo3/image0001", "photo3/image0002"):
+        (tmp_path / "photo" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (8, 10)).save(tmp_path / "photo" / f"{name}.png")
+    monkeypatch.setattr(script, "points_of", lambda paths: ((path, np.ones((468, 2))) for path in paths))
+    script.write_points(tmp_path)
+    assert [path.name for path in tmp_path.rglob("*.pts")] == ["image0002.pts"]
+    said = capsys.readouterr().err.splitlines()
+    assert [line.split(": no points")[0] for line in said] == [
+        str(tmp_path / "photo" / name / "image0001.png") for name in ("photo2", "photo3")
+    ]
 
 
 def test_other_programs_draw_the_same_with_the_exported_file(

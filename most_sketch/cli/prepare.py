@@ -93,6 +93,15 @@ def prepare_command(
             rich_help_panel=PAIRS,
         ),
     ] = None,
+    list_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--list",
+            metavar="FILE",
+            help="Only these pairs, a name a line or FS2K's JSON; its styles go to style0/, style1/ and style2/.",
+            rich_help_panel=PAIRS,
+        ),
+    ] = None,
     min_confidence: MinConfidence = 0.9,
     overwrite: Overwrite = False,
     device: Device = "auto",
@@ -108,6 +117,7 @@ def prepare_command(
     from most_sketch.device import resolve_device
     from most_sketch.drawing.sketcher import Sketcher
     from most_sketch.pairs.landmarks import FRAMES
+    from most_sketch.pairs.lists import listed_pairs, read_list
     from most_sketch.pairs.pairs import nothing_found, survey
     from most_sketch.pairs.prepare import is_prepared, prepare
     from most_sketch.pairs.reading import Preparation
@@ -127,7 +137,7 @@ def prepare_command(
     if origin == target or origin in target.parents or target in origin.parents:
         raise InputError(f"{destination}: the pairs in the frame need a folder of their own, outside {source}")
     found = survey(source, joined=True)
-    pairs = found.pairs
+    pairs = found.pairs if list_file is None else listed_pairs(found.pairs, source, read_list(list_file))
     unusable = [*found.doubled, *(f"{path}: without a partner of the same name" for path in found.alone), *found.unread]
     if not pairs and not unusable:
         raise nothing_found(source)

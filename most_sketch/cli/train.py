@@ -175,10 +175,11 @@ def train_command(
     from most_sketch.device import resolve_device
     from most_sketch.distribution import anywhere, process_group, rank
     from most_sketch.network.precision import choose_precision
+    from most_sketch.pairs.lists import read_list
     from most_sketch.training.config import Keep
     from most_sketch.training.loop import train, workers_for
     from most_sketch.training.run_report import tensorboard_log
-    from most_sketch.training.runs import Run, listed_names, read_list
+    from most_sketch.training.runs import Run
     from most_sketch.training.trainer import Execution
 
     run = Run(out)
@@ -226,7 +227,7 @@ def train_command(
         kept = Keep.parse(keep, patience)
         loading = workers_for(own) if workers is None else workers
         execution = Execution(own, dtype, compiled, save_every, validate_every, offline, kept, workers=loading)
-        listed = listed_names(read_list(train_list)) if train_list else None
+        listed = read_list(train_list) if train_list else None
         scores = train(run, new, execution, report, lambda: stop.requested, tell, moved, listed)
         if rank() > 0:
             return

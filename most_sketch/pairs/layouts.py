@@ -17,10 +17,11 @@ from most_sketch.errors import InputError
 from most_sketch.photo.images import read_image
 
 ROLES = {
-    "photo": re.compile(r"[-_. ](photo|real_?[ab]?|image|img|input)s?$|^(photo|image|img)s?[-_. ]?(?=\d)"),
-    "sketch": re.compile(r"[-_. ](sketch(es)?|drawings?|fake_?[ab]?|target)$|^sketch(es)?[-_. ]?(?=\d)"),
+    "photo": re.compile(r"[-_. ](photo|real_?[ab]?|image|img|input)s?$|(?<![^-_. ])(photo|image|img)s?[-_. ]?(?=\d)"),
+    "sketch": re.compile(r"[-_. ](sketch(es)?|drawings?|fake_?[ab]?|target)$|(?<![^-_. ])sketch(es)?[-_. ]?(?=\d)"),
 }
-"""What a file's name says of its role, as `anna_photo`, `anna_fake_B` and FS2K's `image0001` and `sketch0001` do."""
+"""What a file's name says of its role, as `anna_photo`, `anna_fake_B` and FS2K's `image0001` and `sketch0001` do. Its
+authors' script that halves the set names them `photo1_image0001` and `sketch1_sketch0001`."""
 
 DOMAINS = re.compile(r"^(train|test|val|)_?a$", re.IGNORECASE)
 """CycleGAN's folders of photos; those of sketches end in B."""
@@ -85,9 +86,13 @@ def sketches_of(photos: Path, root: Path) -> Path | None:
 
 
 def database_of(photos: Path, sketches: Path, root: Path) -> str:
-    """What pairs of these two folders are called after: the folder that holds both, else what their paths share."""
+    """What pairs of these two folders are called after: the folder that holds both, else what their paths share.
+
+    CycleGAN's `trainA` and `testA` stay apart, as `train` and `test`: their names may be the same.
+    """
     if photos.parent == sketches.parent:
-        database = photos.parent.relative_to(root).as_posix()
+        part = DOMAINS.match(photos.name)
+        database = (photos.parent / (part[1].lower() if part else "")).relative_to(root).as_posix()
     else:
         words = [
             re.sub(r"[-_]*photos?[-_]*", "_", part, flags=re.IGNORECASE).strip("_")

@@ -21,6 +21,7 @@ from most_sketch.drawing.contact_sheets import contact_sheet
 from most_sketch.errors import InputError
 from most_sketch.evaluation.metrics import Metric, fsim, l1, load_metrics, ssim
 from most_sketch.network.generator import Generator
+from most_sketch.pairs.lists import entry_of, listing
 from most_sketch.pairs.pairs import Pair, load_pair
 from most_sketch.photo.images import to_image, to_levels
 from most_sketch.training.augmentation import Backgrounds
@@ -30,9 +31,7 @@ from most_sketch.training.runs import (
     Run,
     RunRecord,
     Split,
-    is_listed,
     left_out,
-    listing,
     split_pairs,
     trained_with,
     waited,
@@ -254,7 +253,7 @@ def _check_listed(listed: Collection[str] | None, splits: Mapping[str, Split]) -
     if listed is None:
         return
     names = [name for split in splits.values() for name in split.names.training]
-    missing = sorted(name for name in listed if not any(is_listed(own, {name}) for own in names))
+    missing = sorted(name for name in listed if not any(entry_of(own, {name}) for own in names))
     if missing:
         raise InputError(f"--train-list: no pairs have these names: {listing(missing)}")
 

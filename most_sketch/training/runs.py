@@ -6,7 +6,6 @@ import io
 import json
 import os
 import pickle
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -25,7 +24,7 @@ from most_sketch.checkpoints.weights import Networks, save_weights
 from most_sketch.config import from_dict, to_dict
 from most_sketch.errors import InputError, WeightsError
 from most_sketch.network.config import ModelConfig
-from most_sketch.pairs.layouts import composed
+from most_sketch.pairs.lists import entry_of, listing, name_below
 from most_sketch.pairs.pairs import Pair, find_pairs, hold_out
 from most_sketch.photo.images import encode_image, write_bytes
 from most_sketch.saved_names import RENAMED_SETTINGS, RENAMED_STATES, current_tensors, ignored_settings
@@ -313,14 +312,14 @@ def split_pairs(
     moved = "if they have moved, say where they are with --resume --data [NAME=]DIR"
     if not root.is_dir():
         raise InputError(f"style {style}: {root}: no such folder of pairs; {moved}")
-    pairs = {_name(pair, root): pair for pair in find_pairs(root)}
+    pairs = {name_below(pair, root): pair for pair in find_pairs(root)}
     if kept is None:
         if listed is None:
             training, held_out = hold_out(list(pairs.values()), every)
         else:
-            training = [pair for name, pair in pairs.items() if is_listed(name, listed)]
-            held_out = [pair for name, pair in pairs.items() if not is_listed(name, listed)]
-        kept = PairNames([_name(pair, root) for pair in training], [_name(pair, root) for pair in held_out])
+            training = [pair for name, pair in pairs.items() if entry_of(name, listed) is not None]
+            held_out = [pair for name, pair in pairs.items() if entry_of(name, listed) is None]
+        kept = PairNames([name_below(pair, root) for pair in training], [name_below(pair, root) for pair in held_out])
     missing = [name for name in (*kept.training, *kept.held_out) if name not in pairs]
     if missing:
         raise InputError(
@@ -343,42 +342,6 @@ def split_pairs(
         changed,
         leaked,
         added,
-    )
-
-
-def read_list(path: Path) -> list[str]:
-    """The names in a list of pairs to train on: a line each, or FS2K's JSON with its `image_name`.
-
-    Raises `InputError` if there is none.
-    """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        if path.suffix.lower() == ".json":
-            items = json.loads(text)
-            names = [item["image_name"] if isinstance(item, dict) else item for item in items]
-        else:
-            names = [line.split("#")[0].strip() for line in text.splitlines()]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: no list of pairs ({error})") from error
-    names = [name for name in names if name]
-    if not names or not all(isinstance(name, str) for name in names):
-        raise InputError(f"{path}: no list of pairs; expected a name a line, or FS2K's JSON")
-    return names
-
-
-def is_listed(name: str, listed: Collection[str]) -> bool:
-    """Is a pair in a list, by its name below the set's root, by the end of that, or without its `photos`?"""
-    parts = name.split("/")
-    return (
-        any("/".join(parts[place:]) in listed for place in range(len(parts))) or name.replace("/photos/", "/") in listed
-    )
-
-
-def listed_names(names: Sequence[str]) -> frozenset[str]:
-    """Names of a list in the form in which `is_listed` compares them: without endings."""
-    return frozenset(
-        composed(re.sub(r"\.(jpe?g|png|bmp|tiff?|webp)$", "", name.replace("\\", "/"), flags=re.IGNORECASE))
-        for name in names
     )
 
 
@@ -418,16 +381,6 @@ def _said_by(weights: str | Path | None) -> Trained | None:
         return trained_on(weights, offline=True) if weights else None
     except WeightsError:
         return None
-
-
-def _name(pair: Pair, root: Path) -> str:
-    return composed(pair.photo.relative_to(root).with_suffix("").as_posix())
-
-
-def listing(names: Sequence[str]) -> str:
-    """The first names, and how many more there are."""
-    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return f"{', '.join(names[:5])}{more}"
 
 
 def better(score: str, one: float, other: float) -> bool:

@@ -13,6 +13,7 @@ from most_sketch.pairs.pairs import find_pairs, read_pictures, survey
 
 HANDED_OUT = {
     "FS2K": ("photo/photo1/image0001.jpg", "sketch/sketch1/sketch0001.jpg", "part1"),
+    "FS2K in halves": ("test/photo/photo1_image0001.jpg", "test/sketch/sketch1_sketch0001.jpg", "test"),
     "archives": (
         "CUHK_training_photo/photo/f-005-01.jpg",
         "CUHK_training_sketch/sketch/F2-005-01-sz1.jpg",
@@ -28,7 +29,8 @@ HANDED_OUT = {
         "CUHK_testing_cropped_sketches/CUHK_testing_cropped_sketches/m-001-01-sz1.jpg",
         "CUHK_testing_cropped/CUHK_testing_cropped",
     ),
-    "CycleGAN": ("trainA/7.jpg", "trainB/7.jpg", "set"),
+    "CycleGAN": ("trainA/7.jpg", "trainB/7.jpg", "train"),
+    "CycleGAN without halves": ("A/7.jpg", "B/7.jpg", "set"),
     "suffixes": ("photos/anna_photo.png", "sketches/anna_sketch.png", "set"),
     "generated": ("photos/anna_real_A.png", "sketches/anna_fake_B.png", "set"),
     "one folder": ("anna-photo.png", "anna-sketch.png", "set"),
@@ -81,3 +83,10 @@ def test_what_cannot_be_used_is_listed_and_the_rest_stays(tmp_path: Path) -> Non
         "dora.pdf: not a picture that can be read",
         "nobody.pts: points of no picture that is there",
     ]
+
+
+def test_halves_of_cyclegan_stay_apart(tmp_path: Path) -> None:
+    for folder in ("trainA", "trainB", "testA", "testB"):
+        (tmp_path / folder).mkdir()
+        draw_pair(0)[0].save(tmp_path / folder / "1.png")
+    assert [pair.name for pair in find_pairs(tmp_path)] == ["test/1", "train/1"]

@@ -66,6 +66,20 @@ def test_face_and_sketch_come_into_the_frame_together(command: Command, source: 
     assert (grey[:5] < 125).all()
 
 
+def test_only_the_pairs_of_a_list_are_prepared(command: Command, source: Path, tmp_path: Path) -> None:
+    listed = tmp_path / "anno_test.json"
+    listed.write_text(json.dumps([{"image_name": "close", "style": 1}]))
+    answer = command("prepare", source, tmp_path / "framed", "--list", listed, "--device", "cpu")
+    assert answer.code == 0
+    assert "1 of 1 pairs are in" in answer.err
+    (pair,) = find_pairs(tmp_path / "framed")
+    assert pair.name == "style1/x/close"
+    listed.write_text(json.dumps(["nobody"]))
+    answer = command("prepare", source, tmp_path / "none", "--list", listed, "--device", "cpu")
+    assert (answer.code, answer.err.count("\n")) == (1, 1)
+    assert "--list: no pairs have these names: nobody" in answer.err
+
+
 def test_the_grain_of_paper_is_blurred_where_that_is_asked_for(command: Command, source: Path, tmp_path: Path) -> None:
     path = source / "x" / "sketches" / "close.png"
     grain = np.random.default_rng(0).normal(240, 4, (270, 300)).clip(0, 255).round().astype(np.uint8)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -23,7 +22,7 @@ from most_sketch.errors import InputError
 from most_sketch.training.config import Keep
 from most_sketch.training.loop import train
 from most_sketch.training.run_report import curves_of
-from most_sketch.training.runs import Run, RunRecord, is_listed, listed_names, read_list, waited
+from most_sketch.training.runs import Run, RunRecord, waited
 from most_sketch.training.trainer import Trainer
 from most_sketch.training.warm_start import warm_start
 
@@ -247,19 +246,6 @@ def test_a_given_split_is_kept(command: Command, tmp_path: Path, data: dict[str,
     assert answer.code == 1
     assert "--train-list: no pairs have these names: nobody" in answer.err
     assert not (tmp_path / "other").exists()
-
-
-def test_lists_are_read_as_sets_have_them(tmp_path: Path) -> None:
-    path = tmp_path / "anno_train.json"
-    path.write_text(json.dumps([{"image_name": "photo1/image0110.jpg", "hair": 0}, {"image_name": "photo2/image0001"}]))
-    listed = listed_names(read_list(path))
-    assert listed == {"photo1/image0110", "photo2/image0001"}
-    assert is_listed("photo/photo1/image0110", listed)
-    assert not is_listed("photo/photo2/image0110", listed)
-    for text in ("{}", "[1]", "[]", "no json"):
-        path.write_text(text)
-        with pytest.raises(InputError, match="no list of pairs"):
-            read_list(path)
 
 
 @pytest.mark.parametrize(
