@@ -122,6 +122,16 @@ def choose(visitor: Visitor, name: str, value: str) -> None:
     visitor.touch(f"#{name} option[value={value}]")
 
 
+HEAR = """
+window.heard = [];
+new MutationObserver(() => window.heard.push([
+  document.body.dataset.state,
+  document.querySelector('#status').textContent,
+  getComputedStyle(document.querySelector('#progress')).visibility,
+])).observe(document.querySelector('#status'), {childList: true});
+"""
+"""Keeps what the page says, with its state and whether the bar is seen: some of it is gone at once."""
+
 LIBRARY = """
 const [address, contents, options, done] = arguments;
 (async () => {
@@ -175,8 +185,12 @@ def test_a_visit_at_a_desk(visitor: Visitor, python: Sketcher, group: Path) -> N
     # A portrait is dropped beside everything; nothing has moved when its sketch is there.
     photo = EXAMPLES / "astronaut.jpg"
     before = [visitor.place(part) for part in ("#photos h2", "#stage", "#views")]
+    visitor.script(HEAR)
     visitor.drop(photo)
     visitor.until_state("drawn")
+    heard = visitor.script("return window.heard")
+    assert ["drawing", "Looking for faces in astronaut.jpg", "visible"] in heard
+    assert ["drawing", "Drawing astronaut.jpg", "visible"] in heard
     assert [visitor.place(part) for part in ("#photos h2", "#stage", "#views")] == before
     visitor.says("astronaut.jpg, drawn in pencil")
     assert all(visitor.is_in_the_window(part) for part in ("#pane img", "#views", "#download", "#print"))

@@ -233,14 +233,14 @@ export function transform(image, width, height, [a, b, c, d, e, f]) {
         rows[index] = Math.min(Math.max(row - 1 + index, 0), oldHeight - 1) * oldWidth * bands;
       }
       const place = (y * width + x) * bands;
+      const [c0, c1, c2, c3] = columns;
       for (let band = 0; band < bands; band++) {
-        const [one, two, three, four] = rows.map((start) => between(
-          data[start + columns[0] + band],
-          data[start + columns[1] + band],
-          data[start + columns[2] + band],
-          data[start + columns[3] + band],
-          right,
-        ));
+        // Written out: a closure for each pixel costs more than the sums.
+        const [r0, r1, r2, r3] = [rows[0] + band, rows[1] + band, rows[2] + band, rows[3] + band];
+        const one = between(data[r0 + c0], data[r0 + c1], data[r0 + c2], data[r0 + c3], right);
+        const two = between(data[r1 + c0], data[r1 + c1], data[r1 + c2], data[r1 + c3], right);
+        const three = between(data[r2 + c0], data[r2 + c1], data[r2 + c2], data[r2 + c3], right);
+        const four = between(data[r3 + c0], data[r3 + c1], data[r3 + c2], data[r3 + c3], right);
         const value = between(one, two, three, four, below);
         out.data[place + band] = value <= 0 ? 0 : value >= 255 ? 255 : Math.trunc(value);
       }
