@@ -5,7 +5,7 @@
 # bundled file, not bit for bit: processors round differently. Figures are in weights/most-net.md, what each stage was
 # worth in docs/log.md.
 #
-# Time: an hour and three quarters on two cores of Zen 5, always beside other work, in bfloat16.
+# Time: three hours and a half on two cores of Zen 5, always beside other work, in bfloat16.
 set -euo pipefail
 
 repository=${REPOSITORY:-.}
@@ -82,4 +82,23 @@ train "${falling[@]}" --out runs/p4 --init runs/p3 --steps 1350 --set decay_from
 # saw strokes of full size in pencil on FS2K's photos, and waves of two pixels grew there.
 train "${falling[@]}" --out runs/p5 --init runs/p4 --steps 900 --set decay_from=0 --set cross_style=0.35 \
   --set checkerboard=300 --set generator_rate=0.00022 --set discriminator_rate=0.00011 --seed 5
-cp runs/p5/weights.safetensors most-net.safetensors
+
+# --- 6. Faster, and more like the person ----------------------------------------------------------------------------
+# FS2K's styles have as many turns as charcoal from here on. p6 was one of four runs that showed what cross_style is
+# worth, of 200 steps at constant rates.
+later=(--set crop=320 --set perceptual_crop=208 --set adversarial=3 --set "repeats=[\"cuhk=2\"]" --set background=0.7
+  --set matte=300 --set cross_style=0.35 --set checkerboard=300 --set "shares=[4,2,2,2,2]")
+train "${later[@]}" --out runs/p6 --init runs/p5 --steps 200 --set decay_from=1 --set ema_decay=0.98 --set zoom=0.2 \
+  --set generator_rate=0.00022 --set discriminator_rate=0.00011 --seed 10
+python "$repository/recipes/narrow_most_net.py" runs/p6/weights.safetensors -o runs/narrow
+later+=(--set modulation_kernel=1 --set matte_context=3 --set ema_decay=0.99 --set zoom=0.25)
+# Stopped at step 800.
+train "${later[@]}" --out runs/q1 --init runs/narrow --steps 100000 --set decay_from=1 --set likeness=80 \
+  --set "likeness_styles=[1,0.3]" --seed 21
+train "${later[@]}" --out runs/q2 --init runs/q1 --steps 1500 --set decay_from=0.15 --set likeness=110 \
+  --set "likeness_styles=[1,0.35]" --seed 22
+
+# --- 7. The matte alone ---------------------------------------------------------------------------------------------
+python "$repository/recipes/train_matte.py" runs/q2 --backgrounds backgrounds \
+  --data pairs/pencil pairs/charcoal pairs/outline pairs/ink pairs/graphite -o runs/matte
+cp runs/matte/weights.safetensors most-net.safetensors

@@ -34,9 +34,8 @@ if name == "most-sketch":
         if each not in bundled and not pathlib.Path(each).exists():
             sys.exit(f"{{each}} is needed before it is made: {{told}}")
 else:
-    if "backgrounds" in told:
-        folder = told[told.index("backgrounds") + 2]
-        pathlib.Path(folder).mkdir(parents=True)
+    if told[1:2] == ["backgrounds"]:
+        pathlib.Path(told[3]).mkdir(parents=True)
 for each in after("--out") + after("-o"):
     path = pathlib.Path(each)
     if path.suffix == ".safetensors":
