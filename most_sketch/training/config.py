@@ -51,6 +51,8 @@ class LossWeights:
     checkerboard: float = 0.0
     """Of waves of two pixels along the diagonal, which no artist draws: drawings whose losses are computed at half the
     size say nothing of them. Beyond the paper."""
+    stripes: float = 0.0
+    """Of rows or columns that alternate, likewise."""
     likeness: float = 0.0
     """Of tones that are not the photo's, for the styles that `likeness_styles` names. Beyond the paper."""
     matte: float = 20.0

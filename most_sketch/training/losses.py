@@ -13,6 +13,10 @@ from torch import Tensor
 
 from most_sketch.device import to_device
 
+STRIPES_OVER = (32, 8)
+"""Pixels across stripes and along them, over which `stripes` takes means: what alternates at random is gone there.
+Measured: .0009 in CUHK's drawings, .0048 in a network's sketches with a mesh that can be seen enlarged."""
+
 LIKENESS_SIZES = (4, 8, 16)
 """Pixels along each side of what `likeness` compares."""
 
@@ -70,6 +74,20 @@ def checkerboard(sketch: Tensor) -> Tensor:
     """Mean absolute response of sketches (B, 1, H, W) in [-1, 1] to a checkerboard of single pixels: from 0 to 1."""
     rows = sketch[:, :, 1:] - sketch[:, :, :-1]
     return (rows[..., 1:] - rows[..., :-1]).abs().mean() / 4
+
+
+def stripes(sketch: Tensor) -> Tensor:
+    """Mean absolute height of rows or columns that alternate, in sketches (B, 1, H, W) in [-1, 1]: from 0 to 1.
+
+    Of the two directions together. Strokes have none, whose distances vary, nor has a slope.
+    """
+    total = torch.zeros((), device=sketch.device)
+    for picture in (sketch, sketch.mT):
+        bend = (picture[:, :, :-2] - 2 * picture[:, :, 1:-1] + picture[:, :, 2:]) / 4
+        signs = 1 - 2 * (torch.arange(bend.shape[2], device=sketch.device)[:, None] % 2)
+        over = [min(most, side) for most, side in zip(STRIPES_OVER, bend.shape[2:], strict=True)]
+        total = total + F.avg_pool2d(signs * bend, over).abs().mean()
+    return total
 
 
 def likeness(sketch: Tensor, photo: Tensor, person: Tensor) -> Tensor:

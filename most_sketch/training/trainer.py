@@ -139,6 +139,8 @@ class Trainer:
         terms = drawing.terms | self.objective.terms(fake, rng)
         if self.config.losses.checkerboard:
             terms["checkerboard"] = losses.checkerboard(drawing.sketch)
+        if self.config.losses.stripes:
+            terms["stripes"] = losses.stripes(drawing.sketch)
         if self.config.losses.likeness:
             weight = to_device(self.likeness[drawn], device)
             terms["likeness"] = (weight * losses.likeness(drawing.sketch, photo, matte)).mean()

@@ -109,6 +109,18 @@ def test_checkerboard_answers_to_a_checkerboard_and_to_no_line() -> None:
     assert values == [1, 0, 0]
 
 
+def test_stripes_answer_to_rows_and_columns_that_alternate_and_to_no_slope_or_stroke() -> None:
+    rows, columns = torch.arange(34.0)[:, None], torch.arange(34.0)[None]
+    alternating = (1 - 2 * (rows % 2)).expand(34, 34)
+    board = (1 - 2 * ((rows + columns) % 2)).expand(34, 34)
+    slope = (rows / 34 + columns / 50).expand(34, 34)
+    strokes = torch.sign(torch.sin(rows * 2 * torch.pi / 3.5 + 0.1)).expand(34, 34)
+    pictures = (alternating, alternating.mT, board, slope, 0.1 * alternating + slope, strokes)
+    values = [losses.stripes(picture[None, None]).item() for picture in pictures]
+    assert values[:5] == pytest.approx([1, 1, 0, 0, 0.1], abs=1e-6)
+    assert values[5] < 0.25
+
+
 def portrait() -> tuple[torch.Tensor, torch.Tensor]:
     """A photo (1, 3, 96, 80) with tones of all sizes, and a person (1, 1, 96, 80) in its middle."""
     torch.manual_seed(0)

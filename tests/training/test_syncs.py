@@ -21,7 +21,7 @@ from most_sketch.training.trainer import Trainer
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 MOST = 2
-ALL_TERMS = LossWeights(ssim=1, fsim=1, structure=1, checkerboard=1, likeness=1)
+ALL_TERMS = LossWeights(ssim=1, fsim=1, structure=1, checkerboard=1, stripes=1, likeness=1)
 STYLES = replace(TINY, styles=("ink", "chalk"), matting=True, style_offsets=True)
 USUAL = replace(SHORT, reseed_after=2, losses=ALL_TERMS, perceptual_crop=32)
 
