@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import sys
-
 import torch
 
 from most_sketch.errors import InputError
@@ -35,23 +32,3 @@ def to_device(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
     """A tensor of the host on the device. A GPU is not waited for: the host goes on while it copies."""
     pinned = tensor.pin_memory() if device.type == "cuda" and not tensor.is_pinned() else tensor
     return pinned.to(device, non_blocking=True)
-
-
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
-"""Of glibc's malloc.h."""
-KEPT = 1 << 30
-"""Bytes of one tensor, and of all that is free at the end of the heap."""
-
-
-def keep_freed_memory() -> None:
-    """Let this process reuse the memory of large tensors that were freed, instead of giving it back each time.
-
-    Linux clears what is asked for anew, page by page, which is a fifth of the time of a drawing on a CPU. The peak
-    stays what it is. Does nothing where the C library is not glibc.
-    """
-    if sys.platform != "linux":
-        return
-    set_option = getattr(ctypes.CDLL(None), "mallopt", None)
-    if set_option is not None:
-        set_option(M_MMAP_THRESHOLD, KEPT)
-        set_option(M_TRIM_THRESHOLD, KEPT)

@@ -47,3 +47,25 @@ def cache_folder() -> Path:
     """Where what can be made again is kept. Raises `RuntimeError` for a user who has no home."""
     cache = os.environ.get("XDG_CACHE_HOME")
     return (Path(cache) if cache else Path.home() / ".cache") / "most-sketch"
+
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+"""Of glibc's malloc.h."""
+KEPT = 1 << 30
+"""Bytes of one tensor, and of all that is free at the end of the heap."""
+
+
+def keep_freed_memory() -> None:
+    """Let this process reuse the memory of large tensors that were freed, instead of giving it back each time.
+
+    Linux clears what is asked for anew, page by page, which is a fifth of the time of a drawing on a CPU. The peak
+    stays what it is. Does nothing where the C library is not glibc.
+    """
+    if sys.platform != "linux":
+        return
+    import ctypes
+
+    set_option = getattr(ctypes.CDLL(None), "mallopt", None)
+    if set_option is not None:
+        set_option(M_MMAP_THRESHOLD, KEPT)
+        set_option(M_TRIM_THRESHOLD, KEPT)

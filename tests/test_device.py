@@ -11,7 +11,7 @@ import sys
 
 import torch
 
-from most_sketch.device import keep_freed_memory
+from most_sketch.machine import keep_freed_memory
 
 if sys.argv[1] == "kept":
     keep_freed_memory()

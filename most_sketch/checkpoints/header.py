@@ -10,11 +10,12 @@ import json
 import math
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from most_sketch.checkpoints.trained import Trained
 from most_sketch.config import from_dict
@@ -52,12 +53,21 @@ ITEM_SIZES = {"F32": 4, "F16": 2, "BF16": 2}
 """Types of tensors that weights may have, and the bytes of an element."""
 
 
+class Place(NamedTuple):
+    """Of a tensor: its type, one of `ITEM_SIZES`, and where its bytes begin and end, counted behind the header."""
+
+    dtype: str
+    begin: int
+    end: int
+
+
 @dataclass(frozen=True)
 class Contents:
     """What a safetensors file says to hold: tensors that it has room for, and metadata that nobody has checked."""
 
     metadata: Any
     shapes: dict[str, tuple[int, ...]]
+    places: dict[str, Place]
     dtypes: frozenset[str]
     size: int
     """Bytes of the whole file."""
@@ -73,6 +83,7 @@ class Header:
     trained: Trained | None
     """The photos that it was trained on, None if that is not known."""
     shapes: dict[str, tuple[int, ...]]
+    places: dict[str, Place]
     dtypes: frozenset[str]
     size: int
     """Bytes of the whole file."""
@@ -84,7 +95,7 @@ class Header:
 
 
 @contextmanager
-def open_safetensors(path: Path) -> Iterator[tuple[IO[bytes], Contents]]:
+def open_safetensors(path: Path) -> Iterator[tuple[BufferedReader, Contents]]:
     """The open file, after its header, and what that says. Raises `WeightsError` for what is no such file."""
     try:
         if path.is_dir():
@@ -99,10 +110,11 @@ def open_safetensors(path: Path) -> Iterator[tuple[IO[bytes], Contents]]:
 
 
 @contextmanager
-def open_weights(path: Path) -> Iterator[tuple[IO[bytes], Header]]:
+def open_weights(path: Path) -> Iterator[tuple[BufferedReader, Header]]:
     """The open file, after its header, and what that says. Raises `WeightsError` for what cannot be weights."""
     with open_safetensors(path) as (file, contents):
-        yield file, Header(*_config(path, contents.metadata), contents.shapes, contents.dtypes, contents.size)
+        config = _config(path, contents.metadata)
+        yield file, Header(*config, contents.shapes, contents.places, contents.dtypes, contents.size)
 
 
 def read_header(path: Path) -> Header:
@@ -117,7 +129,7 @@ def is_style(path: Path) -> bool:
         return isinstance(contents.metadata, dict) and STYLE_KEY in contents.metadata
 
 
-def _parse(path: Path, file: IO[bytes]) -> Contents:
+def _parse(path: Path, file: BufferedReader) -> Contents:
     status = os.fstat(file.fileno())
     if not stat.S_ISREG(status.st_mode):
         raise WeightsError(f"{path}: not a regular file")
@@ -135,14 +147,28 @@ def _parse(path: Path, file: IO[bytes]) -> Contents:
         shapes = current_tensors({name: _shape(tensor, body) for name, tensor in header.items()})
         if len(shapes) < len(header):
             raise ValueError("a tensor by its old and its new name")
-        dtypes = frozenset(str(tensor["dtype"]) for tensor in header.values())
+        places = current_tensors(
+            {name: Place(tensor["dtype"], *tensor["data_offsets"]) for name, tensor in header.items()}
+        )
+        _fill(places.values(), body)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise WeightsError(f"{path}: not a safetensors file that can be read ({brief(error)})") from error
-    return Contents(metadata, shapes, dtypes, status.st_size)
+    return Contents(metadata, shapes, places, frozenset(place.dtype for place in places.values()), status.st_size)
+
+
+def _fill(places: Iterable[Place], body: int) -> None:
+    """Raises `ValueError` unless tensors lie one behind the other from the first byte to the last."""
+    end = 0
+    for place in sorted(places, key=lambda place: place.begin):
+        if place.begin != end:
+            raise ValueError("tensors that overlap, or bytes of none")
+        end = place.end
+    if end != body:
+        raise ValueError("another length than that of its tensors")
 
 
 def _shape(tensor: dict[str, Any], body: int) -> tuple[int, ...]:
-    """The shape of one entry of the header; `safetensors` itself checks that the entries fill the body."""
+    """The shape of one entry of the header."""
     shape, (begin, end) = tensor["shape"], tensor["data_offsets"]
     dtype = tensor["dtype"]
     if dtype not in ITEM_SIZES:

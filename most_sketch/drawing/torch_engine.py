@@ -13,7 +13,8 @@ from torch import Tensor
 
 from most_sketch.checkpoints.styles import Style, read_styles_of, with_styles
 from most_sketch.checkpoints.weights import load_weights
-from most_sketch.device import keep_freed_memory, resolve_device
+from most_sketch.device import resolve_device
+from most_sketch.machine import keep_freed_memory
 from most_sketch.network.build import AnyGenerator, draw, person
 from most_sketch.network.config import ModelConfig
 from most_sketch.network.generator import Generator

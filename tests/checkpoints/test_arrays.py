@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 import torch
 from conftest import STYLES
 
-from most_sketch.checkpoints.arrays import TO_FLOAT32, read_arrays
+from most_sketch.checkpoints.arrays import NUMBERS, read_arrays
 from most_sketch.checkpoints.header import ITEM_SIZES
 from most_sketch.checkpoints.weights import Networks, load_weights, save_weights
 from most_sketch.errors import WeightsError
@@ -33,7 +34,7 @@ def test_the_same_as_with_torch(tmp_path: Path, dtype: torch.dtype) -> None:
 
 
 def test_every_type_that_weights_may_have_is_known() -> None:
-    assert TO_FLOAT32.keys() == ITEM_SIZES.keys()
+    assert NUMBERS.keys() == ITEM_SIZES.keys()
 
 
 def test_numbers_that_are_none(tmp_path: Path) -> None:
@@ -52,4 +53,20 @@ def test_a_file_of_another_length_than_it_says(
     path = tmp_path / "weights.safetensors"
     path.write_bytes(change(tiny_weights.read_bytes()))
     with pytest.raises(WeightsError, match="not a safetensors file"):
+        read_arrays(path)
+
+
+def test_tensors_lie_one_behind_the_other(tmp_path: Path, tiny_weights: Path) -> None:
+    data = tiny_weights.read_bytes()
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + length])
+    names = [name for name in header if name != "__metadata__"]
+    (first, second, *_) = (
+        name for name in names for other in names if name != other and header[name]["shape"] == header[other]["shape"]
+    )
+    header[first]["data_offsets"] = header[second]["data_offsets"]
+    text = json.dumps(header).encode()
+    path = tmp_path / "weights.safetensors"
+    path.write_bytes(len(text).to_bytes(8, "little") + text + data[8 + length :])
+    with pytest.raises(WeightsError, match="tensors that overlap, or bytes of none"):
         read_arrays(path)
