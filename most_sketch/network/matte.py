@@ -12,8 +12,10 @@ from most_sketch.network.encoder import Context
 ALL_PERSON = 4.0
 """Logit everywhere before anything is learnt: the whole picture is drawn, as without a matte."""
 
-PAPER, DRAWN = 0.04, 0.3
-"""Where the matte is below the first, nothing is drawn; from the second on, everything is."""
+PAPER, DRAWN = 0.5, 0.8
+"""Where the matte is below the first, nothing is drawn; from the second on, everything is. Measured on 20 portraits:
+.36 % of the ink lies beyond the person, with .4 and .75 .39 %; with .6 and .9 .30 %, and hats and dark clothes have
+holes."""
 
 
 class Matte(nn.Module):

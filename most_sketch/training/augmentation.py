@@ -29,6 +29,9 @@ LARGEST_SLANT, LARGEST_END = 15, 0.35
 BEND = 40
 """Pixels between places that elastic bends move apart: an eye is about as wide."""
 
+SMALLEST_PHOTO = 6
+"""So many times smaller photos may be that are enlarged."""
+
 TWO_PIECES = 0.3
 """Share of new backgrounds that are made of two pictures."""
 
@@ -75,6 +78,8 @@ def augment(
     if _happens(config.blur, generator):
         sigma = 0.4 + 1.2 * torch.rand((), generator=generator).item()
         photo = TF.gaussian_blur(photo, [7, 7], [sigma, sigma])
+    if _happens(config.enlarged, generator):
+        photo = enlarge(photo, 1 + (SMALLEST_PHOTO - 1) * torch.rand((), generator=generator).item())
     if _happens(config.noise, generator):
         strength = 0.12 * torch.rand((), generator=generator).item()
         photo = (photo + strength * torch.randn(photo.shape, generator=generator)).clamp(-1, 1)
@@ -161,6 +166,14 @@ def _across(height: int, width: int, angle: float) -> Tensor:
     """How far every place of a picture (height, width) lies in a direction: 0 in the middle, 1 at a border ahead."""
     down, across = torch.linspace(-1, 1, height)[:, None], torch.linspace(-1, 1, width)[None]
     return across * math.cos(angle) + down * math.sin(angle)
+
+
+def enlarge(photo: Tensor, times: float) -> Tensor:
+    """A photo as it looks when it was so many times smaller and has been enlarged."""
+    height, width = photo.shape[1:]
+    small = TF.resize(photo, [max(1, round(height / times)), max(1, round(width / times))], antialias=True)
+    large: Tensor = TF.resize(small, [height, width], TF.InterpolationMode.BICUBIC)
+    return large.clamp(-1, 1)
 
 
 def compress(photo: Tensor, quality: int) -> Tensor:

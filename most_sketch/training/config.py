@@ -28,7 +28,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "rotate": (0, 180),
     **dict.fromkeys(("generator_rate", "discriminator_rate", "betas", "decay_from"), SHARE),
     **dict.fromkeys(("ema_decay", "memory_decay", "cross_style", "likeness_styles"), SHARE),
-    **dict.fromkeys(("tone", "background", "shadow", "blur", "noise", "jpeg"), SHARE),
+    **dict.fromkeys(("tone", "background", "shadow", "blur", "noise", "jpeg", "enlarged"), SHARE),
 }
 """Smallest and largest value of those settings that have one."""
 
@@ -154,6 +154,8 @@ class TrainConfig:
     blur: float = 0.0
     noise: float = 0.0
     jpeg: float = 0.0
+    enlarged: float = 0.0
+    """Share of photos that are made up to six times smaller and enlarged again, as small photos are to be drawn."""
 
     def __post_init__(self) -> None:
         for name, (least, most) in RANGES.items():

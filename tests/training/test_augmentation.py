@@ -21,6 +21,7 @@ from most_sketch.training.augmentation import (
     cast_shadow,
     compress,
     end_photo,
+    enlarge,
     random_bends,
     reach,
     start_of_square,
@@ -253,3 +254,15 @@ def test_some_backgrounds_are_two_pictures_side_by_side(tmp_path: Path) -> None:
     pieces = [backgrounds.piece(96, 80, rng(seed)) for seed in range(60)]
     both = [(piece[0] > 0.9).any() and (piece[2] > 0.9).any() for piece in pieces]
     assert 3 <= sum(map(bool, both)) <= 30
+
+
+def test_an_enlarged_photo_has_the_tones_of_the_photo_and_no_fine_detail() -> None:
+    stripes = (torch.arange(80) % 2 * 2.0 - 1).expand(3, 96, 80)
+    coarse = ((torch.arange(80) // 40) * 1.0 - 0.5).expand(3, 96, 80)
+    assert enlarge(stripes, 4.0).abs().max() < 0.2
+    assert enlarge(coarse, 4.0).shape == coarse.shape
+    assert (enlarge(coarse, 4.0) - coarse).abs().mean() < 0.05
+    photo, sketch, matte = face()
+    changed, same, _ = augment(photo, sketch, matte, replace(PLAIN, enlarged=1), rng())
+    assert changed.diff(dim=-1).abs().mean() < photo.diff(dim=-1).abs().mean()
+    assert torch.equal(same, sketch)

@@ -5,7 +5,7 @@ import { EYES, FRAME_HEIGHT, FRAME_WIDTH } from "./frame.js";
 
 export const LARGEST = 1.6;
 export const REACH = [-80.0, -80.0, 280.0, 390.0];
-export const LOOK_SCALE = 0.75;
+export const LOOK_SCALE = 1.25;
 export const PERSON = 0.5;
 export const NEAR = 1.5;
 export const ABOVE = 0.08;
