@@ -187,7 +187,7 @@ def seen(sketcher: Sketcher, monkeypatch: pytest.MonkeyPatch) -> Sketcher:
 
     def person(image: Image.Image) -> np.ndarray:
         sureness = np.zeros((image.height // 4, image.width // 4), dtype=np.float32)
-        sureness[8:, image.width // 16 : -image.width // 16] = 1
+        sureness[13:, image.width // 16 : -image.width // 16] = 1
         return sureness
 
     monkeypatch.setattr(sketcher.engine, "person", person)
