@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,9 @@ DARKEST_PAPER = 160
 INK = 0.12
 """A blurred pixel that is darker than paper by more than this share of the drawing's own range belongs to something
 drawn."""
+PALE_INK, BROAD = 0.04, 6.0
+"""Strokes go on where they are darker than their surroundings by this share of the range, and no broader than so many
+pixels of the frame."""
 DARK = 0.01
 """The range goes from white to the level below which this share of the head's pixels is."""
 LEAST_RANGE = 40
@@ -51,6 +55,8 @@ between its letters are at most so many pixels more, and so many strokes begin a
 STRAIGHT, LONG, SLANT, OUTER = 2.2, 50.0, 0.12, 0.2
 """What is so straight (its standard deviation across, in pixels of the frame), so long, upright or level but for so
 much, and within this share of a drawing's side from its border, is an edge of the paper."""
+STRETCH = 80.0
+"""Pixels of the frame along which a pale edge of the paper runs in one row or column, thick as it is."""
 NEAR_LANDMARK = 8.0
 """Pixels of the frame around a landmark whose ink is the face's."""
 FAR = 40.0
@@ -67,6 +73,8 @@ WORKING_UNIT = 2
 EDGE_PLACE, EDGE_THICK, EDGE_DARK, EDGE_LEVEL = 0.08, 0.015, 0.5, 225
 """The edge of the paper in a scan: at most so far from the border and so thick, as parts of the picture's side; darker
 than a grey level along so much of the other side."""
+WHOLE_EDGE = 0.9
+"""What is dark along so much of a border is an edge even if clothes begin right beside it."""
 
 CONTRAST, AROUND, SMOOTH, SOFT = 8.0, 2.5, 1.0, 1.0
 """Paper is where grey levels vary by less than this (standard deviation in a Gaussian of so many pixels of the frame);
@@ -117,10 +125,10 @@ def whiten(drawing: Image.Image) -> Image.Image:
     return drawing.point([min(255, round(level * 255 / white)) for level in range(256)])
 
 
-def ink_level(grey: Grey, head: Mask) -> float:
-    """The grey level below which a blurred pixel of a whitened drawing (H, W) is ink, by the range in its head."""
+def grey_range(grey: Grey, head: Mask) -> float:
+    """How many grey levels lie between the paper of a whitened drawing (H, W) and the darkest in its head."""
     darkest = float(np.quantile(grey[head] if head.any() else grey, DARK))
-    return 255 - INK * max(LEAST_RANGE, 255 - darkest)
+    return max(LEAST_RANGE, 255 - darkest)
 
 
 def person_in(drawing: Image.Image, placement: Placement) -> Person:
@@ -135,9 +143,12 @@ def person_in(drawing: Image.Image, placement: Placement) -> Person:
     x, y = np.moveaxis(apply(placement, np.stack(np.meshgrid(columns, rows), axis=-1)), -1, 0)
     head = np.hypot((x - HEAD[0]) / HEAD_REACH[0], (y - HEAD[1]) / HEAD_REACH[1]) <= 1
     unit = 1 / scale_of(placement) / shrink
-    level = ink_level(grey, head)
-    ink = ndimage.gaussian_filter(grey, unit) < level
-    joined = ndimage.binary_dilation(ink, iterations=max(1, round(JOIN * unit)))
+    whole_range = grey_range(grey, head)
+    level = 255 - INK * whole_range
+    blurred = ndimage.gaussian_filter(grey, unit)
+    ink = blurred < level
+    widened = partial(ndimage.binary_dilation, iterations=max(1, round(JOIN * unit)))
+    joined = widened(ink)
     labels, count = ndimage.label(joined)
     if not count:
         return Person(np.ones(drawing.size[::-1], dtype=bool), np.zeros(drawing.size[::-1], dtype=bool))
@@ -161,14 +172,18 @@ def person_in(drawing: Image.Image, placement: Placement) -> Person:
     clothes = (bottom > CHEST) & (right > 0) & (left < FRAME_WIDTH)
     beside = _distance(head | _those(labels, in_head), labels, parts) / unit
     main = in_head | ~small & ~edge & ~text & (around | clothes | (beside < FAR))
-    apart = _distance(head | _those(labels, main), labels, parts) / unit
+    # Pale ends of strokes are parts of them, and what they lead to is near.
+    pale = widened(ndimage.grey_closing(blurred, 1 + 2 * round(BROAD / 2 * unit)) - blurred > PALE_INK * whole_range)
+    drawn, other = _those(labels, main), widened(widened(_those(labels, edge | text) | _level_or_upright(pale, unit)))
+    drawn = ndimage.binary_propagation(drawn, mask=drawn | pale & ~other)
+    apart = _distance(head | drawn, labels, parts) / unit
     kept = main | ~edge & ~text & (apart < NEAR)
-    whole = ndimage.binary_fill_holes(_those(labels, kept))
+    whole = drawn | ndimage.binary_fill_holes(_those(labels, kept))
     outline = ndimage.binary_erosion(whole, iterations=max(1, round((JOIN + 1) * unit)), border_value=1)
     # What is too pale to be told from paper stays in the head and around clothes.
-    pale = (y > CHEST) & (ndimage.distance_transform_edt(~whole) < PALE * unit) & ~_those(labels, ~kept)
+    clothing = (y > CHEST) & (ndimage.distance_transform_edt(~whole) < PALE * unit) & ~_those(labels, ~kept)
     size = drawing.size
-    return Person(_enlarged(head | whole | pale, size), _enlarged(outline | ink & _those(labels, kept), size))
+    return Person(_enlarged(head | whole | clothing, size), _enlarged(outline | ink & _those(labels, kept), size))
 
 
 def _lines_of_text(x: Grey, y: Grey, low: Mask, strokes: Mask, labels: Labels, parts: Labels, unit: float) -> Mask:
@@ -205,6 +220,14 @@ def _edges(labels: Labels, parts: Labels, unit: float) -> Mask:
     return found
 
 
+def _level_or_upright(lines: Mask, unit: float) -> Mask:
+    """What of lines (H, W) runs straight along rows or columns for long, as the edges of paper do."""
+    length = round(STRETCH * unit)
+    straight: Mask = ndimage.binary_opening(lines, np.ones((1, length)))
+    straight |= ndimage.binary_opening(lines, np.ones((length, 1)))
+    return straight
+
+
 def _those(labels: Labels, chosen: Mask) -> Mask:
     """Where the labels are that are chosen (count,), of labels from 1 (H, W)."""
     there: Mask = np.concatenate([[False], chosen])[labels]
@@ -233,9 +256,14 @@ def erase_edges(drawing: Image.Image) -> Image.Image:
         dark = ndimage.maximum_filter1d((view[: depth + 3 * thick] < EDGE_LEVEL).astype(np.uint8), thick, axis=0).mean(
             axis=1
         )
-        lines = [row for row in range(depth) if dark[row] > EDGE_DARK and dark[row + 2 * thick] < EDGE_DARK / 2]
+        light = dark < EDGE_DARK / 2
+        lines = [row for row in range(depth) if dark[row] > EDGE_DARK and light[row + 2 * thick]]
         if lines:
             view[: lines[-1] + thick] = 255
+            continue
+        lines = [row for row in range(depth) if dark[row] > WHOLE_EDGE and light[row : row + 2 * thick].any()]
+        if lines:
+            view[: lines[-1] + light[lines[-1] :].argmax() + thick // 2] = 255
     return Image.fromarray(grey)
 
 

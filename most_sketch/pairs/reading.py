@@ -7,6 +7,7 @@ the frame by its own face.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,8 +31,8 @@ MOST_PIXELS = 100_000_000
 CUTOFF = 1
 """Per cent of the darkest and of the lightest pixels that a second look for a face does without."""
 
-THICKEN, DRAWN_CONFIDENCE = 3, 0.7
-"""Pixels to which the strokes of a drawing are widened for a third look, and how sure that has to be."""
+THICKEN, DRAWN_CONFIDENCE = (3, 5), 0.7
+"""Pixels to which the strokes of a drawing are widened for further looks, and how sure those have to be."""
 
 
 @dataclass(frozen=True)
@@ -130,23 +131,29 @@ class Reader:
         if not together and (corners := find_sheet(sketch)) is not None:
             sketch, homography = rectify(sketch, corners)
             drawn = None if drawn is None else project(homography, drawn)
+        as_read = sketch
         if not self.how.keep_paper:
             sketch = level_paper(sketch)
-        placed = self._place(pair, photo, sketch, drawn, together)
+        looks = (sketch,) if sketch is as_read else (sketch, as_read)
+        placed = self._place(pair, photo, looks, drawn, together)
         if mask is not None and pair.mask is not None:
             check_mask(mask, photo.size, face_in(placed.photo), 1 / scale_of(placed.photo), pair.mask)
         return Opened(photo, sketch, mask, placed)
 
     def _place(
-        self, pair: Pair, photo: Image.Image, sketch: Image.Image, drawn: Points | None, together: bool
+        self, pair: Pair, photo: Image.Image, sketches: Sequence[Image.Image], drawn: Points | None, together: bool
     ) -> Placed:
-        """Where a pair's photo and sketch go: by the points that it has, else by the largest face."""
+        """Where a pair's photo and sketch go: by the points that it has, else by the largest face.
+
+        The sketch may come in several shades, in which faces are looked for in turn.
+        """
         into = FRAMES[self.how.frame]
+        sketch = sketches[0]
         if pair.photo_points is not None:
             points: Points | None = read_points(pair.photo_points)
             check_inside(read_points(pair.photo_points), photo.size, pair.photo_points)
         else:
-            points = self._find(pair.photo, "photo", photo)
+            points = self._find(pair.photo, "photo", [photo])
         if points is None:
             raise FaceError(f"{pair.name}: no face found in the photo")
         # CUFS itself is in the frame already, and is not to be moved by what a detector says.
@@ -156,7 +163,7 @@ class Reader:
             placed = apply(first, points)
             return Placed(first, first, placed, placed)
         if drawn is None:
-            drawn = self._find(pair.sketch, "sketch", sketch.convert("RGB"))
+            drawn = self._find(pair.sketch, "sketch", [each.convert("RGB") for each in sketches])
         if drawn is None:
             raise FaceError(
                 f"{pair.name}: no face found in the drawing; add its points as sketch_points/{pair.sketch.stem}.pts"
@@ -168,19 +175,25 @@ class Reader:
         second = place_whole(sketch.size) if there else into(drawn)
         return Placed(first, second, apply(first, points), apply(second, drawn))
 
-    def _find(self, path: Path, half: str, picture: Image.Image) -> Points | None:
+    def _find(self, path: Path, half: str, pictures: Sequence[Image.Image]) -> Points | None:
         """MTCNN's five points of the largest face, if there is any; half: of one file that holds both."""
         if (path, half) not in self._found:
-            faces = self.finder.find(picture, self.how.min_confidence)
-            if not faces and half == "sketch":
+            sure = self.how.min_confidence
+            looks: Iterable[tuple[Image.Image, float]] = ((picture, sure) for picture in pictures)
+            if half == "sketch":
                 # Pale pencil and fine lines are no face to a detector of photos.
-                dark = ImageOps.autocontrast(picture, CUTOFF)
-                thick = picture.filter(ImageFilter.MinFilter(THICKEN))
-                faces = self.finder.find(dark, self.how.min_confidence) or self.finder.find(
-                    thick, min(self.how.min_confidence, DRAWN_CONFIDENCE)
-                )
+                looks = (look for picture in pictures for look in _looks_at_drawing(picture, sure))
+            faces = next((faces for look in looks if (faces := self.finder.find(*look))), [])
             self._found[path, half] = np.array(faces[0].landmarks) if faces else None
         return self._found[path, half]
+
+
+def _looks_at_drawing(picture: Image.Image, sure: float) -> Iterator[tuple[Image.Image, float]]:
+    """A drawing in ways in which its face may be seen, and how sure that has to be."""
+    yield picture, sure
+    yield ImageOps.autocontrast(picture, CUTOFF), sure
+    for width in THICKEN:
+        yield picture.filter(ImageFilter.MinFilter(width)), min(sure, DRAWN_CONFIDENCE)
 
 
 def face_in(placement: Placement) -> Point:

@@ -135,7 +135,8 @@ def _train(
     trainer = Trainer(record.model, config, backbone, execution)
     sampler = StyleSampler([len(places) for places in dataset.places], config, rank=rank(), ranks=ranks())
 
-    # Before the new folder is made: a wrong --init leaves nothing behind.
+    # Before the new folder is made: a wrong --init leaves nothing behind, nor a score that cannot be computed.
+    metrics = _metrics(execution)
     fits = "" if run.state_file.exists() else warm_start(trainer, record.init, execution.offline)
     if first:
         if fits:
@@ -168,7 +169,6 @@ def _train(
         run.forget_after(trainer.step)
 
     validation: Scores = {}
-    metrics = _metrics(execution)
     began, begun_at = time.monotonic(), trainer.step
     sampler.start = trainer.step
     for batch in loader(dataset, sampler, execution):
@@ -215,12 +215,17 @@ def _train(
 def _metrics(execution: Execution) -> dict[str, Metric]:
     """Those of every validation. Raises `InputError` for a score to keep the best by that cannot be computed."""
     metrics = dict(QUICK_METRICS)
-    chosen = {execution.keep.best} - {""}
-    if chosen - metrics.keys() and rank() == 0:
+
+    def load() -> None:
+        chosen = {execution.keep.best} - {""} - metrics.keys()
+        if not chosen:
+            return
         loaded = load_metrics(None, torch.device("cpu"), offline=execution.offline, keys=chosen)
         if loaded.missing:
             raise InputError(f"--keep best: {next(iter(loaded.missing.values()))}")
-        metrics |= loaded.available
+        metrics.update(loaded.available)
+
+    first_does(load)
     return metrics
 
 

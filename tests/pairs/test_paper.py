@@ -75,6 +75,15 @@ def test_edges_of_scans_go(scan: Image.Image) -> None:
     assert drawn[258:264, 320:360].min() < 120
 
 
+def test_an_edge_along_a_whole_border_goes_though_clothes_begin_beside_it() -> None:
+    drawing = Image.new("L", SIZE, 255)
+    drawing.paste(80, (60, 380, 340, 484))
+    drawn = np.asarray(drawing)
+    scanned = drawing.copy()
+    scanned.paste(190, (0, 499, 400, 500))
+    assert (np.asarray(erase_edges(scanned)) == drawn).all()
+
+
 def test_dark_clothes_along_the_border_are_no_edge() -> None:
     drawing = Image.new("L", SIZE, 255)
     drawing.paste(80, (0, 380, 400, 500))
@@ -127,6 +136,26 @@ def test_a_thin_line_along_the_border_goes_and_straight_strokes_in_the_middle_st
     assert (drawn[100:480, 340:] > 250).all()
     assert (drawn[465:480, :130] > 250).all()
     assert drawn[440, 165:235].max() < 90
+
+
+def test_pale_ends_of_strokes_stay_and_the_pale_rim_of_a_caption_goes() -> None:
+    """A crown, a shoulder in pieces, and a caption that touches the hair with its rim."""
+    drawing = in_few_lines()
+    pen = ImageDraw.Draw(drawing)
+    # Strokes that fade outside the head, and one that goes on after a gap.
+    pen.line((310, 250, 345, 250), fill=40, width=3)
+    pen.line((345, 250, 395, 250), fill=225, width=3)
+    pen.line((60, 480, 20, 488), fill=225, width=3)
+    pen.line((18, 488, 4, 492), fill=120, width=3)
+    stroked = np.asarray(drawing).copy()
+    pen.rectangle((170, 8, 290, 28), fill=244)
+    pen.text((180, 12), "f-005-01.jpg (m)", fill=30)
+    pen.line((200, 28, 200, 60), fill=244, width=3)
+    cleared = np.asarray(clear_paper(drawing, person_in(drawing, PLACEMENT).kept, 2.0))
+    for rows, columns in ((slice(247, 254), slice(330, 390)), (slice(478, 495), slice(5, 60))):
+        there = stroked[rows, columns]
+        assert (cleared[rows, columns] <= there + 4)[there < 250].mean() > 0.95
+    assert (cleared[:20] == 255).all()
 
 
 def test_ink_is_counted_near_the_landmarks() -> None:

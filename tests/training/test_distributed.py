@@ -150,3 +150,18 @@ def test_a_batch_that_cannot_be_shared_is_refused(tmp_path: Path) -> None:
     assert "a batch of 3 cannot be shared evenly by 2 ranks" in process.communicate(timeout=PATIENCE)[1]
     assert process.returncode != 0
     assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_that_is_taken_is_told_on_all_ranks(tmp_path: Path) -> None:
+    """Not by a rank that waits in vain for the first."""
+    arguments = [*styles(tmp_path), *options(SETTINGS, steps=2)]
+    Run(tmp_path / "run").folder.mkdir()
+    Run(tmp_path / "run").record_file.write_text("{}")
+    process = launch(tmp_path, 2, "--out", "run", *arguments)
+    told = process.communicate(timeout=PATIENCE)[1]
+    assert process.returncode != 0
+    assert told.count("most-sketch: error:") == 2
+    assert told.count("--resume") == 2
+    # What torchrun says itself of processes that failed is no error of theirs.
+    assert "gloo" not in told.lower()
+    assert "connection" not in told.lower()

@@ -19,6 +19,7 @@ from tiny_runs import CPU, SHORT, TINY, begin, go
 
 from most_sketch.checkpoints.weights import load_weights
 from most_sketch.errors import InputError
+from most_sketch.evaluation.metrics import Metrics
 from most_sketch.training.config import Keep
 from most_sketch.training.loop import train
 from most_sketch.training.run_report import curves_of
@@ -204,6 +205,36 @@ def test_the_best_and_the_last_weights_are_kept(tmp_path: Path, data: dict[str, 
     newest = load_weights(run.weights_file)
     same = torch.equal(next(best.parameters()), next(newest.parameters()))
     assert same == (max(scores) == scores[-1])
+
+
+def test_the_best_by_lpips_are_those_of_which_it_is_least(
+    tmp_path: Path, data: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures = iter((0.5, 0.2, 0.4, 0.2))
+    pretended = Metrics({"lpips_squeeze": lambda *_: torch.tensor([next(figures)])}, {})
+    monkeypatch.setattr("most_sketch.training.loop.load_metrics", lambda *_, **__: pretended)
+    run = begin(tmp_path / "run", data, replace(SHORT, steps=8))
+    go(run, execution=replace(CPU, save_every=2, validate_every=2, keep=Keep.parse("best:lpips,last:4")))
+    logged = [line["validation_lpips_squeeze"] for line in run.read_log() if "validation_l1" in line]
+    assert logged == pytest.approx([0.5, 0.2, 0.4, 0.2])
+    best = load_weights(run.best_file)
+    same = {
+        path.name
+        for path in run.folder.glob("weights-0*")
+        if torch.equal(next(best.parameters()), next(load_weights(path).parameters()))
+    }
+    assert same == {"weights-000004.safetensors"}
+
+
+def test_a_score_that_cannot_be_computed_is_told_before_a_run_begins(
+    command: Command, tmp_path: Path, data: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "no backbones"))
+    options = ("--data", data["ink"], "--out", tmp_path / "run", "--steps", "1", *FAST, "--offline")
+    answer = command("train", *options, "--keep", "best:lpips")
+    assert answer.code == 1
+    assert "--keep best: needs torchvision's SqueezeNet" in answer.err
+    assert not (tmp_path / "run").exists()
 
 
 def test_training_ends_after_validations_without_a_better_score(tmp_path: Path, data: dict[str, Path]) -> None:
