@@ -220,7 +220,7 @@ def test_size_is_the_height_of_the_portrait(seen: Sketcher, portrait: Image.Imag
 def test_only_the_photo_is_drawn_and_the_rest_is_paper(seen: Sketcher, portrait: Image.Image) -> None:
     close_up = portrait.crop((150, 30, 310, 210))
     (crop,) = seen.crops(close_up)
-    assert crop.drawn.width * crop.drawn.height < 0.9 * crop.size[0] * crop.size[1]
+    assert crop.drawn.width * crop.drawn.height < 0.95 * crop.size[0] * crop.size[1]
     corners = crop.placement[:2, :2] @ np.array([(0, 160, 0, 160), (0, 0, 180, 180)]) + crop.placement[:2, 2:]
     (left, top), (right, bottom) = corners.min(axis=1), corners.max(axis=1)
     for picture in (seen.sketch(close_up), crop.image):
